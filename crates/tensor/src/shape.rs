@@ -1,0 +1,197 @@
+//! Shapes: the extents of a tensor's axes, and the rules for combining them.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use smallvec::SmallVec;
+
+use crate::{Error, Result};
+
+/// The extents of a tensor's axes, outermost first; row-major. A scalar has none.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Shape(SmallVec<[usize; 5]>);
+
+impl Shape {
+    /// The number of elements, unless it overflows or its bytes could not be addressed.
+    pub fn checked_numel(&self) -> Option<usize> {
+        // An axis of extent zero makes the tensor empty however large the others are.
+        if self.contains(&0) {
+            return Some(0);
+        }
+        let numel = self.iter().try_fold(1usize, |n, &d| n.checked_mul(d))?;
+        (numel <= isize::MAX as usize / 16).then_some(numel)
+    }
+
+    /// The number of elements.
+    pub fn numel(&self) -> usize {
+        self.iter().product()
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.len()
+    }
+
+    /// The row-major strides, in elements.
+    pub fn strides(&self) -> SmallVec<[usize; 5]> {
+        let mut strides = SmallVec::from_elem(1, self.len());
+        for axis in (1..self.len()).rev() {
+            strides[axis - 1] = strides[axis] * self[axis];
+        }
+        strides
+    }
+
+    /// `axis` counted from the front, negative numbers counting from the back.
+    ///
+    /// # Errors
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn axis(&self, op: &'static str, axis: isize) -> Result<usize> {
+        let rank = self.len() as isize;
+        let from_front = if axis < 0 { axis + rank } else { axis };
+        if (0..rank).contains(&from_front) {
+            return Ok(from_front as usize);
+        }
+        let expected = match rank {
+            0 => "a scalar has none".into(),
+            _ => format!("expected {} to {}", -rank, rank - 1),
+        };
+        Err(Error::new(op, format!("axis {axis} does not exist in {self} ({expected})")))
+    }
+
+    /// The axes in `axes`, each once, as flags; no axes means all of them.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    #[track_caller]
+    pub(crate) fn axes(&self, op: &'static str, axes: &[isize]) -> Result<SmallVec<[bool; 5]>> {
+        let mut chosen = SmallVec::from_elem(axes.is_empty(), self.len());
+        for &axis in axes {
+            let axis = self.axis(op, axis)?;
+            if std::mem::replace(&mut chosen[axis], true) {
+                return Err(Error::new(op, format!("axis {axis} is named twice in {axes:?}")));
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// The shape that two shapes broadcast to: aligned at the last axis, extents equal or one of them 1.
+    ///
+    /// # Errors
+    /// If two extents differ and neither is 1.
+    #[track_caller]
+    pub fn broadcast(&self, op: &'static str, other: &Shape) -> Result<Shape> {
+        if self == other {
+            return Ok(self.clone());
+        }
+        let rank = self.len().max(other.len());
+        let extent = |shape: &Shape, axis: usize| match (axis + shape.len()).checked_sub(rank) {
+            Some(axis) => shape[axis],
+            None => 1,
+        };
+        let mut joint = Shape::default();
+        for axis in 0..rank {
+            joint.0.push(match (extent(self, axis), extent(other, axis)) {
+                (a, b) if a == b => a,
+                (1, b) => b,
+                (a, 1) => a,
+                (a, b) => {
+                    return Err(Error::new(
+                        op,
+                        format!("shapes do not broadcast: {self} and {other} ({a} ≠ {b} at axis {axis} of {rank})"),
+                    ));
+                }
+            });
+        }
+        Ok(joint)
+    }
+
+    /// Appends an axis at the end.
+    pub fn push(&mut self, extent: usize) {
+        self.0.push(extent);
+    }
+
+    /// Inserts an axis.
+    pub fn insert(&mut self, axis: usize, extent: usize) {
+        self.0.insert(axis, extent);
+    }
+
+    /// Removes an axis and returns its extent.
+    pub fn remove(&mut self, axis: usize) -> usize {
+        self.0.remove(axis)
+    }
+}
+
+impl Deref for Shape {
+    type Target = [usize];
+    fn deref(&self) -> &[usize] {
+        &self.0
+    }
+}
+
+impl DerefMut for Shape {
+    fn deref_mut(&mut self) -> &mut [usize] {
+        &mut self.0
+    }
+}
+
+/// As a list: `[64, 1, 28, 28]`.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &self.0[..])
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<&[usize]> for Shape {
+    fn from(extents: &[usize]) -> Self {
+        Self(SmallVec::from_slice(extents))
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Shape {
+    fn from(extents: [usize; N]) -> Self {
+        Self(SmallVec::from_slice(&extents))
+    }
+}
+
+impl<const N: usize> From<&[usize; N]> for Shape {
+    fn from(extents: &[usize; N]) -> Self {
+        Self(SmallVec::from_slice(extents))
+    }
+}
+
+impl From<Vec<usize>> for Shape {
+    fn from(extents: Vec<usize>) -> Self {
+        Self(SmallVec::from_vec(extents))
+    }
+}
+
+impl From<&Shape> for Shape {
+    fn from(shape: &Shape) -> Self {
+        shape.clone()
+    }
+}
+
+impl FromIterator<usize> for Shape {
+    fn from_iter<I: IntoIterator<Item = usize>>(extents: I) -> Self {
+        Self(extents.into_iter().collect())
+    }
+}
+
+impl PartialEq<[usize]> for Shape {
+    fn eq(&self, other: &[usize]) -> bool {
+        self[..] == *other
+    }
+}
+
+impl<const N: usize> PartialEq<[usize; N]> for Shape {
+    fn eq(&self, other: &[usize; N]) -> bool {
+        self[..] == other[..]
+    }
+}

@@ -1,0 +1,338 @@
+//! The memory of tensors: shared, copied on write, 64-byte aligned, and recycled.
+//!
+//! A block is one allocation: a header of 64 bytes with the number of owners, then the elements. The last owner gives
+//! it back to a pool that keeps blocks by size class, so that a training step in steady state asks the system for
+//! nothing. Memory comes zeroed from the system and is only ever overwritten with plain values, so every byte is
+//! initialised at all times; that is what makes [`Storage::unspecified`] safe.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::Element;
+
+/// Bytes of the header, and the alignment of the elements: a cache line, and a vector of AVX-512.
+const LINE: usize = 64;
+
+/// A run of elements that several owners may share; writing to a shared one copies it first.
+pub(crate) struct Storage<T: Element> {
+    /// Nothing where there are no elements.
+    block: Option<NonNull<Header>>,
+    elements: PhantomData<T>,
+}
+
+#[repr(C, align(64))]
+struct Header {
+    owners: AtomicUsize,
+    /// Elements in use.
+    len: usize,
+    class: usize,
+}
+
+// SAFETY: a `Storage` is an atomically counted reference to memory that is written only through a sole owner's
+// `&mut`, and `Element`s are themselves `Send` and `Sync`.
+unsafe impl<T: Element> Send for Storage<T> {}
+// SAFETY: as above.
+unsafe impl<T: Element> Sync for Storage<T> {}
+
+impl<T: Element> Storage<T> {
+    /// Storage without elements.
+    pub(crate) const EMPTY: Self = Self { block: None, elements: PhantomData };
+
+    /// Storage of `len` elements with whatever values the memory held (in debug builds a recognisable one), for a
+    /// kernel that writes all of them.
+    pub(crate) fn unspecified(len: usize) -> Self {
+        if len == 0 {
+            return Self::EMPTY;
+        }
+        let bytes = len.checked_mul(size_of::<T>()).expect("a tensor's bytes fit the address space");
+        let block = pool::take(bytes);
+        // SAFETY: the block is exclusively ours, aligned, and at least a header long.
+        unsafe {
+            (*block.as_ptr()).owners = AtomicUsize::new(1);
+            (*block.as_ptr()).len = len;
+        }
+        let storage = Self { block: Some(block), elements: PhantomData };
+        if cfg!(debug_assertions) || !T::ANY_BITS {
+            // Through the pointer, because a `&mut [bool]` must not exist while old bytes may be no `bool`s.
+            let first = storage.first();
+            for i in 0..len {
+                // SAFETY: the block holds `len` elements after its header and nobody else knows it yet.
+                unsafe { first.add(i).write(T::POISON) };
+            }
+        }
+        storage
+    }
+
+    /// Storage of `len` copies of `value`.
+    pub(crate) fn filled(len: usize, value: T) -> Self {
+        let mut storage = Self::unspecified(len);
+        storage.make_mut().fill(value);
+        storage
+    }
+
+    /// A copy of `values`.
+    pub(crate) fn copied(values: &[T]) -> Self {
+        let mut storage = Self::unspecified(values.len());
+        storage.make_mut().copy_from_slice(values);
+        storage
+    }
+
+    /// The elements, to be written; copied first if they are shared.
+    pub(crate) fn make_mut(&mut self) -> &mut [T] {
+        let Some(mut block) = self.block else { return &mut [] };
+        // Acquire: what former owners did to the elements happened before we write them.
+        // SAFETY: the block is alive as long as `self`.
+        if unsafe { block.as_ref() }.owners.load(Ordering::Acquire) != 1 {
+            *self = Self::copied(self);
+            block = self.block.expect("a copy of elements has a block");
+        }
+        // SAFETY: we are the sole owner, borrowed mutably; the block holds `len` initialised elements.
+        unsafe { std::slice::from_raw_parts_mut(self.first(), block.as_ref().len) }
+    }
+
+    /// Whether nobody else shares the elements.
+    pub(crate) fn is_unique(&self) -> bool {
+        match self.block {
+            // SAFETY: the block is alive as long as `self`.
+            Some(block) => unsafe { block.as_ref() }.owners.load(Ordering::Acquire) == 1,
+            None => true,
+        }
+    }
+
+    fn first(&self) -> *mut T {
+        match self.block {
+            // SAFETY: a block is longer than its header.
+            Some(block) => unsafe { block.as_ptr().cast::<u8>().add(LINE).cast() },
+            None => NonNull::dangling().as_ptr(),
+        }
+    }
+}
+
+impl<T: Element> Deref for Storage<T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        // SAFETY: the block is alive as long as `self` and holds `len` initialised elements, which nobody writes while
+        // they are shared or borrowed.
+        unsafe {
+            let len = self.block.map_or(0, |block| block.as_ref().len);
+            std::slice::from_raw_parts(self.first(), len)
+        }
+    }
+}
+
+impl<T: Element> Clone for Storage<T> {
+    fn clone(&self) -> Self {
+        if let Some(block) = self.block {
+            // Relaxed, as in `Arc`: a new owner comes from an existing one.
+            // SAFETY: the block is alive as long as `self`.
+            unsafe { block.as_ref() }.owners.fetch_add(1, Ordering::Relaxed);
+        }
+        Self { ..*self }
+    }
+}
+
+impl<T: Element> Drop for Storage<T> {
+    fn drop(&mut self) {
+        let Some(block) = self.block else { return };
+        // Release, then acquire: every other owner's use happened before the memory is given back.
+        // SAFETY: the block is alive until the last owner, which the counter finds, gives it back.
+        if unsafe { block.as_ref() }.owners.fetch_sub(1, Ordering::Release) == 1 {
+            std::sync::atomic::fence(Ordering::Acquire);
+            pool::give_back(block);
+        }
+    }
+}
+
+/// What the tensors of this process hold, in bytes (headers and rounding included).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// In tensors now.
+    pub live: usize,
+    /// The most that was in tensors at any one time, or since [`reset_peak`].
+    pub peak: usize,
+    /// Kept for re-use.
+    pub cached: usize,
+    /// How often the system was asked for memory since the process began.
+    pub system_requests: usize,
+}
+
+/// What the tensors of this process hold now.
+pub fn memory_use() -> MemoryUse {
+    MemoryUse {
+        live: pool::LIVE.load(Ordering::Relaxed),
+        peak: pool::PEAK.load(Ordering::Relaxed),
+        cached: pool::CACHED.load(Ordering::Relaxed),
+        system_requests: pool::REQUESTS.load(Ordering::Relaxed),
+    }
+}
+
+/// Begins a new measurement of [`MemoryUse::peak`].
+pub fn reset_peak() {
+    pool::PEAK.store(pool::LIVE.load(Ordering::Relaxed), Ordering::Relaxed);
+}
+
+/// Bounds what is kept for re-use, and gives what is above it back to the system. The default is 1 GiB;
+/// 0 keeps nothing.
+pub fn set_cache_limit(bytes: usize) {
+    pool::LIMIT.store(bytes, Ordering::Relaxed);
+    pool::trim(bytes);
+}
+
+mod pool {
+    use super::*;
+
+    /// Size classes: four for each power of two, so that at most a fifth of a block is wasted.
+    const CLASSES: usize = 4 * (usize::BITS as usize - SMALLEST.trailing_zeros() as usize);
+    /// Bytes of the smallest block.
+    const SMALLEST: usize = 2 * LINE;
+
+    struct Free(Vec<NonNull<Header>>);
+    // SAFETY: a free block belongs to nobody but the list that it is in.
+    unsafe impl Send for Free {}
+
+    static FREE: [Mutex<Free>; CLASSES] = [const { Mutex::new(Free(Vec::new())) }; CLASSES];
+    pub(super) static LIVE: AtomicUsize = AtomicUsize::new(0);
+    pub(super) static PEAK: AtomicUsize = AtomicUsize::new(0);
+    pub(super) static CACHED: AtomicUsize = AtomicUsize::new(0);
+    pub(super) static REQUESTS: AtomicUsize = AtomicUsize::new(0);
+    pub(super) static LIMIT: AtomicUsize = AtomicUsize::new(1 << 30);
+
+    /// The class of the smallest block that holds a header and `bytes`, and that block's size.
+    fn class(bytes: usize) -> (usize, usize) {
+        let wanted = (bytes + LINE).max(SMALLEST);
+        let octave = wanted.ilog2() as usize;
+        let quarter = 1usize << (octave - 2);
+        let steps = (wanted - (1 << octave)).div_ceil(quarter);
+        (4 * (octave - SMALLEST.ilog2() as usize) + steps, (1 << octave) + steps * quarter)
+    }
+
+    fn size(class: usize) -> usize {
+        let octave = SMALLEST << (class / 4);
+        octave + class % 4 * (octave / 4)
+    }
+
+    fn layout(size: usize) -> Layout {
+        Layout::from_size_align(size, LINE).expect("a tensor's bytes fit the address space")
+    }
+
+    /// A block for `bytes` bytes of elements, its class written in its header.
+    pub(super) fn take(bytes: usize) -> NonNull<Header> {
+        let (class, size) = class(bytes);
+        let live = LIVE.fetch_add(size, Ordering::Relaxed) + size;
+        PEAK.fetch_max(live, Ordering::Relaxed);
+        if let Some(block) = list(class).0.pop() {
+            CACHED.fetch_sub(size, Ordering::Relaxed);
+            return block;
+        }
+        REQUESTS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the layout is not empty.
+        let memory = unsafe { alloc_zeroed(layout(size)) };
+        let Some(block) = NonNull::new(memory.cast::<Header>()) else { handle_alloc_error(layout(size)) };
+        // SAFETY: the memory is fresh, aligned, and longer than a header.
+        unsafe { block.write(Header { owners: AtomicUsize::new(0), len: 0, class }) };
+        block
+    }
+
+    pub(super) fn give_back(block: NonNull<Header>) {
+        // SAFETY: the last owner calls this; the header was written by `take`.
+        let class = unsafe { block.as_ref() }.class;
+        let size = size(class);
+        LIVE.fetch_sub(size, Ordering::Relaxed);
+        if CACHED.fetch_add(size, Ordering::Relaxed) + size > LIMIT.load(Ordering::Relaxed) {
+            CACHED.fetch_sub(size, Ordering::Relaxed);
+            // SAFETY: `take` allocated the block with this layout and nobody owns it any more.
+            unsafe { dealloc(block.as_ptr().cast(), layout(size)) };
+        } else {
+            list(class).0.push(block);
+        }
+    }
+
+    /// Gives cached blocks, the largest first, back to the system until at most `limit` bytes are cached.
+    pub(super) fn trim(limit: usize) {
+        for class in (0..CLASSES).rev() {
+            while CACHED.load(Ordering::Relaxed) > limit {
+                let Some(block) = list(class).0.pop() else { break };
+                CACHED.fetch_sub(size(class), Ordering::Relaxed);
+                // SAFETY: `take` allocated the block with this layout, and a block in a list belongs to nobody.
+                unsafe { dealloc(block.as_ptr().cast(), layout(size(class))) };
+            }
+        }
+    }
+
+    fn list(class: usize) -> std::sync::MutexGuard<'static, Free> {
+        // A panic between lock and unlock cannot leave a list half changed.
+        FREE[class].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_class_holds_the_bytes_it_is_chosen_for_and_wastes_little() {
+            for bytes in (1..5000).chain([1 << 20, (1 << 20) + 1, 3 << 30]) {
+                let (class, chosen) = class(bytes);
+                assert_eq!(size(class), chosen);
+                assert!(chosen >= bytes + LINE);
+                assert!(bytes < 256 || chosen < (bytes + LINE) * 5 / 4 + LINE, "{bytes} in {chosen}");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_aligned_to_a_cache_line() {
+        for len in [1, 3, 16, 17, 1000, 100_000] {
+            assert_eq!(Storage::<f32>::unspecified(len).as_ptr() as usize % 64, 0);
+        }
+    }
+
+    #[test]
+    fn writing_to_shared_elements_copies_them() {
+        let mut a = Storage::copied(&[1.0f32, 2.0]);
+        let b = a.clone();
+        assert!(!a.is_unique());
+        a.make_mut()[0] = 9.0;
+        assert_eq!((&a[..], &b[..]), (&[9.0, 2.0][..], &[1.0, 2.0][..]));
+        assert!(a.is_unique() && b.is_unique());
+    }
+
+    #[test]
+    fn a_sole_owner_writes_in_place() {
+        let mut a = Storage::filled(100, 1i64);
+        let before = a.as_ptr();
+        a.make_mut()[7] = 2;
+        assert_eq!(a.as_ptr(), before);
+    }
+
+    #[test]
+    fn memory_is_recycled_across_element_types_and_threads() {
+        let len = 123_457; // a size that no other test uses
+        let first = Storage::<f64>::filled(len, 1.0).as_ptr() as usize;
+        let again = std::thread::spawn(move || Storage::<i64>::filled(len, 1).as_ptr() as usize).join().unwrap();
+        assert_eq!(first, again);
+    }
+
+    #[test]
+    fn masks_are_valid_in_recycled_memory() {
+        drop(Storage::filled(4096, f32::from_bits(0xffff_ffff)));
+        let mask = Storage::<bool>::unspecified(4 * 4096);
+        assert!(mask.iter().all(|&m| m == bool::POISON));
+    }
+
+    #[test]
+    fn nothing_is_nothing() {
+        let mut empty = Storage::<f32>::unspecified(0);
+        assert!(empty.is_empty() && empty.make_mut().is_empty() && empty.clone().is_empty());
+    }
+}
