@@ -1,15 +1,27 @@
 //! N-dimensional arrays and their kernels: the numeric foundation of Retrograd. Knows nothing of gradients.
 
+mod display;
 mod element;
+mod elementwise;
 mod error;
 mod gemm;
+mod index;
+mod layout;
 mod math;
+mod matmul;
 mod par;
+mod random;
+mod reduce;
 mod shape;
 pub mod simd;
 mod storage;
+mod tensor;
 
 pub use element::{Element, Float};
 pub use error::{Error, Result};
+pub use layout::Slice;
+pub use matmul::Transposed;
+pub use reduce::{Axes, keepdim};
 pub use shape::Shape;
 pub use storage::{MemoryUse, memory_use, reset_peak, set_cache_limit};
+pub use tensor::Tensor;

@@ -59,22 +59,6 @@ impl Shape {
         Err(Error::new(op, format!("axis {axis} does not exist in {self} ({expected})")))
     }
 
-    /// The axes in `axes`, each once, as flags; no axes means all of them.
-    ///
-    /// # Errors
-    /// If an axis does not exist or is named twice.
-    #[track_caller]
-    pub(crate) fn axes(&self, op: &'static str, axes: &[isize]) -> Result<SmallVec<[bool; 5]>> {
-        let mut chosen = SmallVec::from_elem(axes.is_empty(), self.len());
-        for &axis in axes {
-            let axis = self.axis(op, axis)?;
-            if std::mem::replace(&mut chosen[axis], true) {
-                return Err(Error::new(op, format!("axis {axis} is named twice in {axes:?}")));
-            }
-        }
-        Ok(chosen)
-    }
-
     /// The shape that two shapes broadcast to: aligned at the last axis, extents equal or one of them 1.
     ///
     /// # Errors

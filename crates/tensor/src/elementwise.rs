@@ -1,0 +1,334 @@
+//! Operations on one element at a time, broadcasting where there are two or three operands.
+//!
+//! Operands are aligned at their last axis; an extent of 1 is repeated. Axes over which all operands advance alike are
+//! merged, so that the inner loop is as long as can be and each operand advances in it by one element or by none.
+
+use smallvec::SmallVec;
+
+use crate::par;
+use crate::simd::dispatch;
+use crate::{Element, Error, Float, Result, Shape, Tensor};
+
+impl<T: Element> Tensor<T> {
+    /// `f` of every element.
+    pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
+        let x = self.as_slice();
+        Tensor::written(self.shape().clone(), |y| {
+            par::chunks(y, par::GRAIN, |i, y| {
+                let x = &x[i * par::GRAIN..][..y.len()];
+                dispatch(|| {
+                    for (y, &x) in y.iter_mut().zip(x) {
+                        *y = f(x);
+                    }
+                })
+            });
+        })
+    }
+
+    /// `f` of every pair of elements, broadcasting.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn zip<B: Element, U: Element>(
+        &self,
+        other: &Tensor<B>,
+        f: impl Fn(T, B) -> U + Sync,
+    ) -> Result<Tensor<U>> {
+        self.zip_as("zip", other, f)
+    }
+
+    #[track_caller]
+    pub(crate) fn zip_as<B: Element, U: Element>(
+        &self,
+        op: &'static str,
+        other: &Tensor<B>,
+        f: impl Fn(T, B) -> U + Sync,
+    ) -> Result<Tensor<U>> {
+        let plan = Broadcast::new(op, [self.shape(), other.shape()])?;
+        let (a, b) = (self.as_slice(), other.as_slice());
+        Ok(Tensor::written(plan.shape.clone(), |y| {
+            plan.rows(y, |y, [i, j]| {
+                let f = &f;
+                dispatch(|| match plan.advance {
+                    [1, 1] => write(y, a[i..].iter().zip(&b[j..]), |(&a, &b)| f(a, b)),
+                    [1, _] => write(y, &a[i..], |&a| f(a, b[j])),
+                    [_, 1] => write(y, &b[j..], |&b| f(a[i], b)),
+                    _ => y.fill(f(a[i], b[j])),
+                })
+            });
+        }))
+    }
+
+    /// Where the mask is true an element of `self`, elsewhere one of `other`; all three broadcast.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn where_(mask: &Tensor<bool>, yes: &Tensor<T>, no: &Tensor<T>) -> Result<Tensor<T>> {
+        let plan = Broadcast::new("where", [mask.shape(), yes.shape(), no.shape()])?;
+        let (mask, yes, no) = (mask.as_slice(), yes.as_slice(), no.as_slice());
+        Ok(Tensor::written(plan.shape.clone(), |y| {
+            plan.rows(y, |y, [m, i, j]| {
+                let [dm, di, dj] = plan.advance;
+                for (n, y) in y.iter_mut().enumerate() {
+                    *y = if mask[m + n * dm] { yes[i + n * di] } else { no[j + n * dj] };
+                }
+            });
+        }))
+    }
+
+    /// Where two tensors hold equal elements.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn eq(&self, other: &Self) -> Result<Tensor<bool>> {
+        self.zip_as("eq", other, |a, b| a == b)
+    }
+
+    /// Where two tensors hold different elements.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn ne(&self, other: &Self) -> Result<Tensor<bool>> {
+        self.zip_as("ne", other, |a, b| a != b)
+    }
+
+    /// Where an element of `self` is less than one of `other`.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn lt(&self, other: &Self) -> Result<Tensor<bool>> {
+        self.zip_as("lt", other, |a, b| a < b)
+    }
+
+    /// Where an element of `self` is less than or equal to one of `other`.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn le(&self, other: &Self) -> Result<Tensor<bool>> {
+        self.zip_as("le", other, |a, b| a <= b)
+    }
+
+    /// Where an element of `self` is greater than one of `other`.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn gt(&self, other: &Self) -> Result<Tensor<bool>> {
+        self.zip_as("gt", other, |a, b| a > b)
+    }
+
+    /// Where an element of `self` is greater than or equal to one of `other`.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn ge(&self, other: &Self) -> Result<Tensor<bool>> {
+        self.zip_as("ge", other, |a, b| a >= b)
+    }
+
+    /// The tensor repeated to `shape`.
+    ///
+    /// # Errors
+    /// If the shape does not broadcast to `shape`.
+    #[track_caller]
+    pub fn broadcast_to(&self, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = crate::tensor::addressable("broadcast_to", shape.into())?;
+        if *self.shape() == shape {
+            return Ok(self.clone());
+        }
+        let plan = Broadcast::new("broadcast_to", [self.shape(), &shape])?;
+        if plan.shape != shape {
+            return Err(Error::new("broadcast_to", format!("{} does not broadcast to {shape}", self.shape())));
+        }
+        let x = self.as_slice();
+        Ok(Tensor::written(shape, |y| {
+            plan.rows(y, |y, [i, _]| match plan.advance[0] {
+                1 => y.copy_from_slice(&x[i..][..y.len()]),
+                _ => y.fill(x[i]),
+            });
+        }))
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// `f` of every three elements of tensors of one shape.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    pub fn zip3(&self, b: &Self, c: &Self, f: impl Fn(T, T, T) -> T + Sync) -> Self {
+        assert!(self.shape() == b.shape() && self.shape() == c.shape(), "zip3 takes one shape");
+        let (a, b, c) = (self.as_slice(), b.as_slice(), c.as_slice());
+        Tensor::written(self.shape().clone(), |y| {
+            par::chunks(y, par::GRAIN, |i, y| {
+                let at = i * par::GRAIN;
+                let (a, b, c) = (&a[at..][..y.len()], &b[at..][..y.len()], &c[at..][..y.len()]);
+                let f = &f;
+                dispatch(|| write(y, a.iter().zip(b).zip(c), |((&a, &b), &c)| f(a, b, c)))
+            });
+        })
+    }
+
+    /// Replaces every element x by `f`(x, b), b the element of `other` at its place; in place unless it is shared.
+    ///
+    /// # Errors
+    /// If the shapes differ.
+    #[track_caller]
+    pub fn update(&mut self, other: &Self, f: impl Fn(T, T) -> T + Sync) -> Result<()> {
+        self.update_as("update", other, f)
+    }
+
+    #[track_caller]
+    fn update_as(&mut self, op: &'static str, other: &Self, f: impl Fn(T, T) -> T + Sync) -> Result<()> {
+        if self.shape() != other.shape() {
+            return Err(Error::new(op, format!("shapes differ: {} and {}", self.shape(), other.shape())));
+        }
+        let b = other.as_slice();
+        par::chunks(self.make_mut(), par::GRAIN, |i, x| {
+            let b = &b[i * par::GRAIN..][..x.len()];
+            let f = &f;
+            dispatch(|| {
+                for (x, &b) in x.iter_mut().zip(b) {
+                    *x = f(*x, b);
+                }
+            })
+        });
+        Ok(())
+    }
+
+    /// Adds `other` to this tensor, in place unless it is shared.
+    ///
+    /// # Errors
+    /// If the shapes differ.
+    #[track_caller]
+    pub fn accumulate(&mut self, other: &Self) -> Result<()> {
+        self.update_as("accumulate", other, |a, b| a + b)
+    }
+
+    /// Every element limited to [`low`, `high`]; NaN stays NaN.
+    pub fn clamp(&self, low: f64, high: f64) -> Self {
+        let (low, high) = (T::from_f64(low), T::from_f64(high));
+        self.map(move |x| if x < low { low } else if x > high { high } else { x })
+    }
+}
+
+/// Two-operand functions: the name, its operator where Rust has one, and the formula.
+macro_rules! binary {
+    ($($(#[$doc:meta])* $name:ident $(= $operator:ident)? : |$a:ident, $b:ident| $value:expr;)*) => {
+        impl<T: Float> Tensor<T> {$(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            /// If the shapes do not broadcast.
+            #[track_caller]
+            pub fn $name(&self, other: &Self) -> Result<Self> {
+                self.zip_as(stringify!($name), other, |$a, $b| $value)
+            }
+        )*}
+        $($(
+            impl<T: Float> std::ops::$operator for &Tensor<T> {
+                type Output = Tensor<T>;
+                /// # Panics
+                /// If the shapes do not broadcast.
+                #[track_caller]
+                fn $name(self, other: Self) -> Tensor<T> {
+                    Tensor::$name(self, other).unwrap_or_else(|error| panic!("{error}"))
+                }
+            }
+        )?)*
+    };
+}
+
+binary! {
+    /// a + b.
+    add = Add: |a, b| a + b;
+    /// a − b.
+    sub = Sub: |a, b| a - b;
+    /// a·b, element by element.
+    mul = Mul: |a, b| a * b;
+    /// a/b.
+    div = Div: |a, b| a / b;
+    /// aᵇ.
+    pow: |a, b| a.powf(b);
+    /// The larger of a and b; NaN if one is.
+    maximum: |a, b| if a > b || a.is_nan() { a } else { b };
+    /// The smaller of a and b; NaN if one is.
+    minimum: |a, b| if a < b || a.is_nan() { a } else { b };
+}
+
+/// Writes `f` of each item to `out`.
+#[inline(always)]
+fn write<T, I: IntoIterator>(out: &mut [T], items: I, f: impl Fn(I::Item) -> T) {
+    for (y, item) in out.iter_mut().zip(items) {
+        *y = f(item);
+    }
+}
+
+/// How `N` operands advance together over the shape that they broadcast to.
+struct Broadcast<const N: usize> {
+    shape: Shape,
+    /// Extent and strides of every merged axis but the last, outermost first.
+    outer: SmallVec<[(usize, [usize; N]); 4]>,
+    /// Extent of the last merged axis, and by how much each operand advances in it: 0 or 1.
+    inner: usize,
+    advance: [usize; N],
+}
+
+impl<const N: usize> Broadcast<N> {
+    #[track_caller]
+    fn new(op: &'static str, operands: [&Shape; N]) -> Result<Self> {
+        let mut shape = operands[0].clone();
+        for other in &operands[1..] {
+            shape = shape.broadcast(op, other)?;
+        }
+        let shape = crate::tensor::addressable(op, shape)?;
+        let strides = operands.map(Shape::strides);
+        let mut merged: SmallVec<[(usize, [usize; N]); 4]> = SmallVec::new();
+        for (axis, &extent) in shape.iter().enumerate().filter(|&(_, &extent)| extent != 1) {
+            let stride = std::array::from_fn(|n| match (axis + operands[n].len()).checked_sub(shape.len()) {
+                Some(own) if operands[n][own] != 1 => strides[n][own],
+                _ => 0,
+            });
+            match merged.last_mut() {
+                Some((outer, last)) if (0..N).all(|n| last[n] == stride[n] * extent) => {
+                    (*outer, *last) = (*outer * extent, stride);
+                }
+                _ => merged.push((extent, stride)),
+            }
+        }
+        let (inner, advance) = merged.pop().unwrap_or((1, [0; N]));
+        Ok(Self { shape, outer: merged, inner, advance })
+    }
+
+    /// Calls `work` with each row of `out` and where each operand's row begins.
+    fn rows<U: Send>(&self, out: &mut [U], work: impl Fn(&mut [U], [usize; N]) + Sync) {
+        if self.outer.is_empty() {
+            // One row: cut it into pieces.
+            return par::chunks(out, par::GRAIN, |i, piece| {
+                work(piece, self.advance.map(|advance| i * par::GRAIN * advance));
+            });
+        }
+        par::rows(out, self.inner, self.inner, |first, rows| {
+            for (row, out) in rows.chunks_mut(self.inner.max(1)).enumerate() {
+                work(out, self.offsets(first + row));
+            }
+        });
+    }
+
+    fn offsets(&self, mut row: usize) -> [usize; N] {
+        let mut offsets = [0; N];
+        for (extent, stride) in self.outer.iter().rev() {
+            let at = row % extent;
+            row /= extent;
+            for n in 0..N {
+                offsets[n] += at * stride[n];
+            }
+        }
+        offsets
+    }
+}

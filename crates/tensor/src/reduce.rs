@@ -1,0 +1,390 @@
+//! Reductions over axes.
+//!
+//! Neighbouring axes that are both kept or both reduced are merged. Where the innermost is reduced, each result is a
+//! fold over contiguous runs; where it is kept, whole rows are folded into a row of results. The order of every fold
+//! follows from the shape alone, so a result has the same bits at every number of threads.
+
+use smallvec::SmallVec;
+
+use crate::par;
+use crate::simd::dispatch;
+use crate::{Element, Error, Float, Result, Shape, Tensor};
+
+/// Which axes to reduce, and whether they stay with extent 1.
+///
+/// Made from one axis, an array of axes, or `..` for all; negative numbers count from the back; [`keepdim`] keeps.
+#[derive(Clone, Debug)]
+pub struct Axes {
+    /// Empty for all.
+    list: SmallVec<[isize; 4]>,
+    all: bool,
+    keep: bool,
+}
+
+/// The axes, kept with extent 1 in the result: `x.sum(keepdim(1))`.
+pub fn keepdim(axes: impl Into<Axes>) -> Axes {
+    Axes { keep: true, ..axes.into() }
+}
+
+impl From<isize> for Axes {
+    fn from(axis: isize) -> Self {
+        Self { list: SmallVec::from_slice(&[axis]), all: false, keep: false }
+    }
+}
+
+impl<const N: usize> From<[isize; N]> for Axes {
+    fn from(axes: [isize; N]) -> Self {
+        Self { list: SmallVec::from_slice(&axes), all: false, keep: false }
+    }
+}
+
+impl From<&[isize]> for Axes {
+    fn from(axes: &[isize]) -> Self {
+        Self { list: SmallVec::from_slice(axes), all: false, keep: false }
+    }
+}
+
+impl From<std::ops::RangeFull> for Axes {
+    fn from(_: std::ops::RangeFull) -> Self {
+        Self { list: SmallVec::new(), all: true, keep: false }
+    }
+}
+
+impl Axes {
+    /// The shape that reducing `shape` over these axes gives, and the same with the axes kept.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    #[track_caller]
+    pub fn reduce(&self, op: &'static str, shape: &Shape) -> Result<Reduced> {
+        let mut chosen: SmallVec<[bool; 5]> = SmallVec::from_elem(self.all, shape.len());
+        for &axis in &self.list {
+            let axis = shape.axis(op, axis)?;
+            if std::mem::replace(&mut chosen[axis], true) {
+                return Err(Error::new(op, format!("axis {axis} is named twice in {:?}", self.list)));
+            }
+        }
+        let extents = || shape.iter().zip(&chosen);
+        let kept: Shape = extents().map(|(&extent, &reduced)| if reduced { 1 } else { extent }).collect();
+        let shape = match self.keep {
+            true => kept.clone(),
+            false => extents().filter(|&(_, &reduced)| !reduced).map(|(&extent, _)| extent).collect(),
+        };
+        Ok(Reduced { shape, kept, chosen })
+    }
+}
+
+/// The outcome of [`Axes::reduce`].
+#[derive(Clone, Debug)]
+pub struct Reduced {
+    /// The result's shape.
+    pub shape: Shape,
+    /// The result's shape with every reduced axis kept as extent 1, which broadcasts to the operand's.
+    pub kept: Shape,
+    chosen: SmallVec<[bool; 5]>,
+}
+
+/// A fold: where it begins, and how two partial results are joined.
+trait Fold<T>: Copy + Sync {
+    const START: T;
+    fn join(a: T, b: T) -> T;
+}
+
+macro_rules! folds {
+    ($($name:ident: $start:ident, |$a:ident, $b:ident| $join:expr;)*) => {$(
+        #[derive(Clone, Copy)]
+        struct $name;
+        impl<T: Float> Fold<T> for $name {
+            const START: T = T::$start;
+            #[inline(always)]
+            fn join($a: T, $b: T) -> T {
+                $join
+            }
+        }
+    )*};
+}
+
+folds! {
+    Sum: ZERO, |a, b| a + b;
+    Product: ONE, |a, b| a * b;
+    Largest: NEG_INFINITY, |a, b| if a > b || a.is_nan() { a } else { b };
+    Smallest: INFINITY, |a, b| if a < b || a.is_nan() { a } else { b };
+}
+
+impl<T: Float> Tensor<T> {
+    /// Σ x over `axes`; 0 over none.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    #[track_caller]
+    pub fn sum(&self, axes: impl Into<Axes>) -> Result<Self> {
+        Ok(self.fold(Sum, axes.into().reduce("sum", self.shape())?))
+    }
+
+    /// The mean over `axes`; NaN over none.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    #[track_caller]
+    pub fn mean(&self, axes: impl Into<Axes>) -> Result<Self> {
+        let reduced = axes.into().reduce("mean", self.shape())?;
+        let count = T::from_f64(count(self, &reduced));
+        Ok(self.fold(Sum, reduced).map(|sum| sum / count))
+    }
+
+    /// The product over `axes`; 1 over none.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    #[track_caller]
+    pub fn prod(&self, axes: impl Into<Axes>) -> Result<Self> {
+        Ok(self.fold(Product, axes.into().reduce("prod", self.shape())?))
+    }
+
+    /// The largest element over `axes`; NaN if one is.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice, or there is no element to choose.
+    #[track_caller]
+    pub fn amax(&self, axes: impl Into<Axes>) -> Result<Self> {
+        let reduced = axes.into().reduce("amax", self.shape())?;
+        not_empty("amax", self, &reduced)?;
+        Ok(self.fold(Largest, reduced))
+    }
+
+    /// The smallest element over `axes`; NaN if one is.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice, or there is no element to choose.
+    #[track_caller]
+    pub fn amin(&self, axes: impl Into<Axes>) -> Result<Self> {
+        let reduced = axes.into().reduce("amin", self.shape())?;
+        not_empty("amin", self, &reduced)?;
+        Ok(self.fold(Smallest, reduced))
+    }
+
+    /// The variance over `axes`, Σ(x − mean)²/(n − `correction`): 1 gives the unbiased estimate, 0 the biased one.
+    /// NaN where n = `correction`.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    #[track_caller]
+    pub fn var(&self, axes: impl Into<Axes>, correction: f64) -> Result<Self> {
+        let reduced = axes.into().reduce("var", self.shape())?;
+        let count = count(self, &reduced);
+        let mean = self.fold(Sum, reduced.clone()).map(|sum| sum / T::from_f64(count));
+        let centred = self.zip_as("var", &mean.with_shape(reduced.kept.clone()), |x, mean| (x - mean) * (x - mean))?;
+        let divisor = T::from_f64((count - correction).max(0.0));
+        Ok(centred.fold(Sum, reduced).map(|sum| sum / divisor))
+    }
+
+    /// The position of the largest element along `axis`, the first of equals; NaN counts as the largest.
+    ///
+    /// # Errors
+    /// If the axis does not exist or has no elements.
+    #[track_caller]
+    pub fn argmax(&self, axis: isize) -> Result<Tensor<i64>> {
+        self.position("argmax", axis, |x, best| x > best)
+    }
+
+    /// The position of the smallest element along `axis`, the first of equals; NaN counts as the smallest.
+    ///
+    /// # Errors
+    /// If the axis does not exist or has no elements.
+    #[track_caller]
+    pub fn argmin(&self, axis: isize) -> Result<Tensor<i64>> {
+        self.position("argmin", axis, |x, best| x < best)
+    }
+
+    #[track_caller]
+    fn position(&self, op: &'static str, axis: isize, better: impl Fn(T, T) -> bool) -> Result<Tensor<i64>> {
+        let reduced = Axes::from(axis).reduce(op, self.shape())?;
+        not_empty(op, self, &reduced)?;
+        let axis = self.shape().axis(op, axis)?;
+        let inner: usize = self.shape()[axis + 1..].iter().product();
+        let extent = self.shape()[axis];
+        let x = self.as_slice();
+        Ok(Tensor::written(reduced.shape, |y| {
+            for (i, y) in y.iter_mut().enumerate() {
+                let first = i / inner * extent * inner + i % inner;
+                let mut best = 0;
+                for at in 1..extent {
+                    let (now, old) = (x[first + at * inner], x[first + best * inner]);
+                    if !old.is_nan() && (better(now, old) || now.is_nan()) {
+                        best = at;
+                    }
+                }
+                *y = best as i64;
+            }
+        }))
+    }
+
+    /// The tensor summed to `shape`, over every axis that broadcasting from `shape` would add or repeat: the adjoint
+    /// of [`broadcast_to`](Self::broadcast_to).
+    ///
+    /// # Errors
+    /// If `shape` does not broadcast to this tensor's.
+    #[track_caller]
+    pub fn sum_to(&self, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        if shape == *self.shape() {
+            return Ok(self.clone());
+        }
+        if shape.broadcast("sum_to", self.shape())? != *self.shape() {
+            return Err(Error::new("sum_to", format!("{shape} does not broadcast to {}", self.shape())));
+        }
+        let added = self.rank() - shape.len();
+        let chosen: SmallVec<[bool; 5]> =
+            (0..self.rank()).map(|axis| axis < added || (shape[axis - added] == 1 && self.shape()[axis] != 1)).collect();
+        Ok(self.fold(Sum, Reduced { kept: shape.clone(), shape, chosen }))
+    }
+
+    fn fold<F: Fold<T>>(&self, _: F, reduced: Reduced) -> Self {
+        let plan = Plan::new(self.shape(), &reduced.chosen);
+        let x = self.as_slice();
+        Tensor::written(reduced.shape, |y| match plan.inner_reduced {
+            true => plan.fold_runs::<T, F>(x, y),
+            false => plan.fold_rows::<T, F>(x, y),
+        })
+    }
+}
+
+fn count<T: Element>(x: &Tensor<T>, reduced: &Reduced) -> f64 {
+    x.shape().iter().zip(&reduced.chosen).filter(|&(_, &chosen)| chosen).map(|(&extent, _)| extent as f64).product()
+}
+
+#[track_caller]
+fn not_empty<T: Element>(op: &'static str, x: &Tensor<T>, reduced: &Reduced) -> Result<()> {
+    if count(x, reduced) == 0.0 {
+        return Err(Error::new(op, format!("shape {} has no element to choose from", x.shape())));
+    }
+    Ok(())
+}
+
+/// Neighbouring axes merged: (extent, stride) of the kept and of the reduced ones, and the innermost apart.
+struct Plan {
+    kept: SmallVec<[(usize, usize); 4]>,
+    reduced: SmallVec<[(usize, usize); 4]>,
+    inner: usize,
+    inner_reduced: bool,
+}
+
+/// Elements of a run that are folded before their result joins the others', which keeps the rounding error of a long
+/// sum small, and lets several threads share a long run.
+const RUN: usize = 4096;
+/// Folds side by side within a run: two vectors of AVX-512.
+const LANES: usize = 32;
+
+impl Plan {
+    fn new(shape: &Shape, chosen: &[bool]) -> Self {
+        let mut merged: SmallVec<[(usize, bool); 5]> = SmallVec::new();
+        for (&extent, &reduced) in shape.iter().zip(chosen).filter(|&(&extent, _)| extent != 1) {
+            match merged.last_mut() {
+                Some((outer, same)) if *same == reduced => *outer *= extent,
+                _ => merged.push((extent, reduced)),
+            }
+        }
+        let (inner, inner_reduced) = merged.pop().unwrap_or((1, false));
+        let (mut kept, mut reduced): (SmallVec<[_; 4]>, SmallVec<[_; 4]>) = Default::default();
+        let mut stride = inner;
+        for &(extent, is_reduced) in merged.iter().rev() {
+            if is_reduced { &mut reduced } else { &mut kept }.insert(0, (extent, stride));
+            stride *= extent;
+        }
+        Self { kept, reduced, inner, inner_reduced }
+    }
+
+    /// Every result is a fold over contiguous runs.
+    fn fold_runs<T: Float, F: Fold<T>>(&self, x: &[T], y: &mut [T]) {
+        let runs: usize = self.reduced.iter().map(|&(extent, _)| extent).product();
+        let one = |result: usize| {
+            let first = offset(&self.kept, result);
+            let run = |n: usize| fold_run::<T, F>(&x[first + offset(&self.reduced, n)..][..self.inner]);
+            (0..runs).fold(F::START, |total, n| F::join(total, run(n)))
+        };
+        if let [y] = y {
+            *y = match runs {
+                1 => fold_long_run::<T, F>(&x[..self.inner]),
+                _ => one(0),
+            };
+            return;
+        }
+        par::rows(y, 1, runs * self.inner, |first, results| {
+            for (i, y) in results.iter_mut().enumerate() {
+                *y = one(first + i);
+            }
+        });
+    }
+
+    /// Whole rows are folded into rows of results.
+    fn fold_rows<T: Float, F: Fold<T>>(&self, x: &[T], y: &mut [T]) {
+        let rows: usize = self.reduced.iter().map(|&(extent, _)| extent).product();
+        let inner = self.inner.max(1);
+        // Short rows are few results for much work; a piece of a row at a time keeps the results in registers and L1.
+        par::rows(y, inner, inner * rows.max(1), |first, results| {
+            for (i, y) in results.chunks_mut(inner).enumerate() {
+                y.fill(F::START);
+                let kept = offset(&self.kept, first + i);
+                for row in 0..rows {
+                    let x = &x[kept + offset(&self.reduced, row)..][..y.len()];
+                    dispatch(|| {
+                        for (y, &x) in y.iter_mut().zip(x) {
+                            *y = F::join(*y, x);
+                        }
+                    });
+                }
+            }
+        });
+    }
+}
+
+/// Where the `index`-th combination of some axes begins.
+fn offset(axes: &[(usize, usize)], mut index: usize) -> usize {
+    let mut offset = 0;
+    for &(extent, stride) in axes.iter().rev() {
+        offset += index % extent * stride;
+        index /= extent;
+    }
+    offset
+}
+
+/// A run, folded in pieces of [`RUN`] on as many threads as there are.
+fn fold_long_run<T: Float, F: Fold<T>>(x: &[T]) -> T {
+    if x.len() <= par::GRAIN {
+        return fold_run::<T, F>(x);
+    }
+    let mut partial = vec![F::START; x.len().div_ceil(par::GRAIN)];
+    par::chunks(&mut partial, 1, |i, partial| {
+        let piece = &x[i * par::GRAIN..];
+        partial[0] = fold_run::<T, F>(&piece[..piece.len().min(par::GRAIN)]);
+    });
+    fold_run::<T, F>(&partial)
+}
+
+fn fold_run<T: Float, F: Fold<T>>(x: &[T]) -> T {
+    x.chunks(RUN).fold(F::START, |total, piece| F::join(total, fold_piece::<T, F>(piece)))
+}
+
+fn fold_piece<T: Float, F: Fold<T>>(x: &[T]) -> T {
+    if x.len() < LANES {
+        return x.iter().fold(F::START, |total, &x| F::join(total, x));
+    }
+    dispatch(|| {
+        let mut lanes = [F::START; LANES];
+        let mut vectors = x.chunks_exact(LANES);
+        for vector in &mut vectors {
+            for (lane, &x) in lanes.iter_mut().zip(vector) {
+                *lane = F::join(*lane, x);
+            }
+        }
+        let rest = vectors.remainder().iter().fold(F::START, |total, &x| F::join(total, x));
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            for i in 0..width {
+                lanes[i] = F::join(lanes[i], lanes[i + width]);
+            }
+        }
+        F::join(lanes[0], rest)
+    })
+}

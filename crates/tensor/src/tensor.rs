@@ -1,0 +1,231 @@
+//! The tensor: a shape and its elements, row-major and contiguous, always.
+
+use crate::storage::Storage;
+use crate::{Element, Error, Float, Result, Shape};
+
+/// An n-dimensional array, row-major and contiguous.
+///
+/// Cloning shares the elements; writing to a shared tensor copies them first. There are no strided views: an
+/// operation that moves elements makes a new tensor.
+///
+/// ```
+/// # use retrograd_tensor::{Tensor, Result};
+/// let x = Tensor::from([[1.0f32, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+/// let y = x.matmul(&x.transpose(0, 1)?)?;
+/// assert_eq!(y, Tensor::from([[14.0, 32.0], [32.0, 77.0]]));
+/// # Ok::<(), retrograd_tensor::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Tensor<T: Element = f32> {
+    shape: Shape,
+    data: Storage<T>,
+}
+
+impl<T: Element> Tensor<T> {
+    /// A tensor without axes.
+    pub fn scalar(value: T) -> Self {
+        Self { shape: Shape::default(), data: Storage::filled(1, value) }
+    }
+
+    /// A tensor of `value` everywhere.
+    ///
+    /// # Errors
+    /// If the shape has more elements than can be addressed.
+    #[track_caller]
+    pub fn full(shape: impl Into<Shape>, value: T) -> Result<Self> {
+        let shape = addressable("full", shape.into())?;
+        Ok(Self { data: Storage::filled(shape.numel(), value), shape })
+    }
+
+    /// The elements of `values` in row-major order.
+    ///
+    /// # Errors
+    /// If their number is not the shape's.
+    #[track_caller]
+    pub fn from_slice(values: &[T], shape: impl Into<Shape>) -> Result<Self> {
+        let shape = addressable("from_slice", shape.into())?;
+        if shape.numel() != values.len() {
+            return Err(Error::new(
+                "from_slice",
+                format!("shape {shape} wants {} elements, not {}", shape.numel(), values.len()),
+            ));
+        }
+        Ok(Self { shape, data: Storage::copied(values) })
+    }
+
+    /// As [`from_slice`](Self::from_slice).
+    ///
+    /// # Errors
+    /// If the number of elements is not the shape's.
+    #[track_caller]
+    pub fn from_vec(values: Vec<T>, shape: impl Into<Shape>) -> Result<Self> {
+        Self::from_slice(&values, shape)
+    }
+
+    /// A tensor of `shape` whose elements `fill` writes, all of them: what they hold before is unspecified.
+    pub(crate) fn written(shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
+        let mut data = Storage::unspecified(shape.numel());
+        fill(data.make_mut());
+        Self { shape, data }
+    }
+
+    /// A tensor of which only the shape is kept; reading its elements panics. The tape keeps these in place of values
+    /// that no gradient needs.
+    #[doc(hidden)]
+    pub fn shape_only(shape: Shape) -> Self {
+        Self { shape, data: Storage::EMPTY }
+    }
+
+    /// The extents of the axes.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// The number of elements.
+    pub fn numel(&self) -> usize {
+        self.shape.numel()
+    }
+
+    /// The elements in row-major order.
+    #[inline]
+    pub fn as_slice(&self) -> &[T] {
+        debug_assert_eq!(self.data.len(), self.shape.numel(), "reading a value that the tape did not keep");
+        &self.data
+    }
+
+    /// The elements in row-major order, to be written; copied first if another tensor shares them.
+    pub fn make_mut(&mut self) -> &mut [T] {
+        self.data.make_mut()
+    }
+
+    /// Whether no other tensor shares the elements, so that [`make_mut`](Self::make_mut) will not copy.
+    pub fn is_unique(&self) -> bool {
+        self.data.is_unique()
+    }
+
+    /// The elements in row-major order.
+    pub fn to_vec(&self) -> Vec<T> {
+        self.as_slice().to_vec()
+    }
+
+    /// The element of a tensor that has only one.
+    ///
+    /// # Errors
+    /// If it has none or several.
+    #[track_caller]
+    pub fn item(&self) -> Result<T> {
+        match self.as_slice() {
+            [value] => Ok(*value),
+            _ => Err(Error::new("item", format!("expected one element, found shape {}", self.shape))),
+        }
+    }
+
+    /// The element at an index of one position for each axis, or nothing if there is none.
+    pub fn get(&self, index: &[usize]) -> Option<T> {
+        if index.len() != self.rank() || index.iter().zip(self.shape.iter()).any(|(i, extent)| i >= extent) {
+            return None;
+        }
+        let offset: usize = index.iter().zip(self.shape.strides()).map(|(i, stride)| i * stride).sum();
+        self.as_slice().get(offset).copied()
+    }
+
+    /// The same elements in another shape of the same size.
+    pub(crate) fn with_shape(&self, shape: Shape) -> Self {
+        debug_assert_eq!(shape.numel(), self.numel());
+        Self { shape, data: self.data.clone() }
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// A tensor of zeros.
+    ///
+    /// # Errors
+    /// If the shape has more elements than can be addressed.
+    #[track_caller]
+    pub fn zeros(shape: impl Into<Shape>) -> Result<Self> {
+        Self::full(shape, T::ZERO)
+    }
+
+    /// A tensor of ones.
+    ///
+    /// # Errors
+    /// If the shape has more elements than can be addressed.
+    #[track_caller]
+    pub fn ones(shape: impl Into<Shape>) -> Result<Self> {
+        Self::full(shape, T::ONE)
+    }
+
+    /// 0, 1, … `count` − 1.
+    pub fn arange(count: usize) -> Self {
+        Self::written([count].into(), |y| y.iter_mut().enumerate().for_each(|(i, y)| *y = T::from_f64(i as f64)))
+    }
+
+    /// The same numbers in another precision, each rounded to the nearest.
+    pub fn cast<U: Float>(&self) -> Tensor<U> {
+        self.map(|x| U::from_f64(x.to_f64()))
+    }
+
+    /// Zeros in this tensor's shape.
+    pub fn zeros_like(&self) -> Self {
+        Self { shape: self.shape.clone(), data: Storage::filled(self.numel(), T::ZERO) }
+    }
+
+    /// Ones in this tensor's shape.
+    pub fn ones_like(&self) -> Self {
+        Self { shape: self.shape.clone(), data: Storage::filled(self.numel(), T::ONE) }
+    }
+}
+
+/// The shape, if a tensor can have it.
+#[track_caller]
+pub(crate) fn addressable(op: &'static str, shape: Shape) -> Result<Shape> {
+    match shape.checked_numel() {
+        Some(_) => Ok(shape),
+        None => Err(Error::new(op, format!("shape {shape} has more elements than can be addressed"))),
+    }
+}
+
+/// Equal shapes and equal elements (so a tensor with a NaN differs from itself).
+impl<T: Element> PartialEq for Tensor<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape && self.as_slice() == other.as_slice()
+    }
+}
+
+impl<T: Element> From<T> for Tensor<T> {
+    fn from(value: T) -> Self {
+        Self::scalar(value)
+    }
+}
+
+impl<T: Element, const N: usize> From<[T; N]> for Tensor<T> {
+    fn from(values: [T; N]) -> Self {
+        Self { shape: [N].into(), data: Storage::copied(&values) }
+    }
+}
+
+impl<T: Element, const M: usize, const N: usize> From<[[T; N]; M]> for Tensor<T> {
+    fn from(values: [[T; N]; M]) -> Self {
+        Self { shape: [M, N].into(), data: Storage::copied(values.as_flattened()) }
+    }
+}
+
+impl<T: Element, const L: usize, const M: usize, const N: usize> From<[[[T; N]; M]; L]> for Tensor<T> {
+    fn from(values: [[[T; N]; M]; L]) -> Self {
+        Self { shape: [L, M, N].into(), data: Storage::copied(values.as_flattened().as_flattened()) }
+    }
+}
+
+impl<T: Element, const K: usize, const L: usize, const M: usize, const N: usize> From<[[[[T; N]; M]; L]; K]>
+    for Tensor<T>
+{
+    fn from(values: [[[[T; N]; M]; L]; K]) -> Self {
+        let data = Storage::copied(values.as_flattened().as_flattened().as_flattened());
+        Self { shape: [K, L, M, N].into(), data }
+    }
+}
