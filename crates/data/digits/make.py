@@ -2,9 +2,9 @@
 
     pip download scikit-learn --no-deps --only-binary :all: && python3 make.py scikit_learn-*.whl
 
-The CSV holds one digit a line: 64 pixels 0..16, row by row, then the label. No pixel is changed and no line moved;
-the numbers are only written as IDX (http://yann.lecun.com/exdb/mnist/) and compressed. The compressed bytes may
-differ between versions of zlib; the CRC-32 of the contents, printed here and held by a test, may not.
+The CSV holds one digit a line: 64 pixels 0..16, row by row, then the label. No pixel is changed and no line
+moved; the numbers are only written as IDX (http://yann.lecun.com/exdb/mnist/) and compressed. The compressed
+bytes may differ between versions of zlib; the CRC-32 of the contents, printed here and held by a test, may not.
 """
 
 import gzip

@@ -48,15 +48,17 @@ pub trait Dataset: Send + Sync + 'static {
 
     /// Writes all elements of example `index`, row-major, to `out` and returns the example's label.
     ///
-    /// `seed` is different for each example and each epoch, and the same again when an epoch is repeated: whatever is
-    /// drawn at random for this example (an augmentation) must be drawn from a generator seeded with it.
+    /// `seed` is different for each example and each epoch, and the same again when an epoch is repeated:
+    /// whatever is drawn at random for this example (an augmentation) must be drawn from a generator seeded
+    /// with it.
     ///
-    /// A [`DataLoader`](crate::DataLoader) calls this on a thread of its own, with an `index` below [`len`](Self::len)
-    /// and as many elements in `out` as [`shape`](Self::shape) has; what they hold before is unspecified.
+    /// A [`DataLoader`](crate::DataLoader) calls this on a thread of its own, with an `index` below
+    /// [`len`](Self::len) and as many elements in `out` as [`shape`](Self::shape) has; what they hold before
+    /// is unspecified.
     ///
     /// # Panics
-    /// There is no error to return: what can fail, such as opening files, belongs to where the set is made. Where it
-    /// fails here all the same, a panic reaches the thread that asked the loader for the batch.
+    /// There is no error to return: what can fail, such as opening files, belongs to where the set is made.
+    /// Where it fails here all the same, a panic reaches the thread that asked the loader for the batch.
     fn example(&self, index: usize, seed: u64, out: &mut [f32]) -> i64;
 }
 

@@ -1,10 +1,9 @@
 //! IDX files: the format of MNIST, Fashion-MNIST and their kin.
 //!
-//! Two zero bytes, the element type, the rank, one big-endian 32-bit extent per axis, then the elements, row-major
-//! (<http://yann.lecun.com/exdb/mnist/>). What a header claims is never believed further than the bytes that follow
-//! it: memory grows with what was really read.
+//! Two zero bytes, the element type, the rank, one big-endian 32-bit extent per axis, then the elements,
+//! row-major (<http://yann.lecun.com/exdb/mnist/>). What a header claims is never believed further than the
+//! bytes that follow it: memory grows with what was really read.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
@@ -26,8 +25,8 @@ const MOST_ELEMENTS: usize = 1 << 31;
 /// Reads an IDX file of unsigned bytes, plain or compressed with gzip; its first bytes tell which.
 ///
 /// # Errors
-/// If the file cannot be read, is no IDX file, holds another element type than bytes, or does not hold exactly as many
-/// elements as its header says; and if these are more than 2³¹. The message names the file.
+/// If the file cannot be read, is no IDX file, holds another element type than bytes, or does not hold
+/// exactly as many elements as its header says; and if these are more than 2³¹. The message names the file.
 pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx> {
     let path = path.as_ref();
     let failed = |fact: String| Error::outside("read_idx", format!("{}: {fact}", path.display()));
@@ -37,7 +36,6 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx> {
 
 /// The contents of `source`, or the fact that stands in the way.
 pub(crate) fn decode(mut source: impl BufRead) -> Result<Idx, String> {
-    // A `BufRead` may show a single byte at a time, but neither a file nor a slice does.
     let start = source.fill_buf().map_err(|error| error.to_string())?;
     if start.starts_with(&[0x1f, 0x8b]) { contents(MultiGzDecoder::new(source)) } else { contents(source) }
 }
@@ -83,7 +81,10 @@ fn contents(mut source: impl Read) -> Result<Idx, String> {
         return Err(format!("more data than the {count} elements that the header claims ({shape:?})"));
     }
     if bytes.len() < count {
-        return Err(format!("only {} of the {count} elements that the header claims ({shape:?})", bytes.len()));
+        return Err(format!(
+            "only {} of the {count} elements that the header claims ({shape:?})",
+            bytes.len()
+        ));
     }
     bytes.shrink_to_fit();
     Ok(Idx { shape, bytes })

@@ -1,10 +1,10 @@
 //! Data sets, loaders and files for Retrograd.
 //!
-//! - [`Images`] is a labelled set of images in memory: the 8×8 [`digits`] that come with this crate, or an MNIST-like
-//!   set [from IDX files](Images::from_idx_dir). A set of your own implements [`Dataset`].
+//! - [`Images`] is a labelled set of images in memory: the 8×8 [`digits`] that come with this crate, or an
+//!   MNIST-like set [from IDX files](Images::from_idx_dir). A set of your own implements [`Dataset`].
 //! - [`DataLoader`] makes batches of it, shuffled reproducibly and prepared on another thread.
-//! - [`write_tensors`] and [`read_tensors`] keep named tensors in safetensors files, [`read_png`] reads a picture to
-//!   make a prediction for.
+//! - [`write_tensors`] and [`read_tensors`] keep named tensors in safetensors files.
+//! - [`read_png`] reads a picture to make a prediction for.
 //!
 //! ```
 //! use retrograd_data::{DataLoader, digits};
@@ -47,7 +47,7 @@ pub use crate::loader::{DataLoader, Epoch};
 pub use crate::normalization::Normalization;
 pub use crate::png::{Picture, read_png};
 
-/// The file to be read, or the fact that stands in the way. A directory can be opened, but only fails obscurely later.
+/// The file to be read, or the fact that stands in the way. A directory opens too, and fails obscurely later.
 fn open(path: &Path) -> Result<File, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     match file.metadata() {

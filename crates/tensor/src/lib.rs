@@ -14,6 +14,7 @@ mod random;
 mod reduce;
 mod shape;
 pub mod simd;
+mod softmax;
 mod storage;
 mod tensor;
 

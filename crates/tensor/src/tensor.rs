@@ -76,6 +76,12 @@ impl<T: Element> Tensor<T> {
         Self { shape, data: Storage::EMPTY }
     }
 
+    /// Bytes of the elements that the tensor holds (shared or not).
+    #[doc(hidden)]
+    pub fn held_bytes(&self) -> usize {
+        size_of_val(&*self.data)
+    }
+
     /// The extents of the axes.
     pub fn shape(&self) -> &Shape {
         &self.shape

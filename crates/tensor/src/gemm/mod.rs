@@ -1,76 +1,25 @@
-//! General matrix multiplication, C = A·B or C += A·B, on strided views.
+//! General matrix multiplication, C = A·B or C += A·B, on strided views and on operands that pack themselves.
 //!
-//! A view carries its row and column strides, so a transposed operand is a view and never a copy.
+//! A view carries its row and column strides, so a transposed operand is a view and never a copy. An operand that
+//! is no matrix in memory, such as the patches of an image, implements [`Panels`]. The layers, from below:
+//! `x86/micro.rs` computes a tile of C in registers, `pack.rs` lays operands out for it, `nest.rs` loops over
+//! tiles and divides C among threads, and this file decides what is packed and by which kernel it is multiplied.
 
-/// A read-only matrix: element (r, c) is `data[r·row_stride + c·col_stride]`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MatRef<'a, T> {
-    data: &'a [T],
-    rows: usize,
-    cols: usize,
-    row_stride: usize,
-    col_stride: usize,
-}
+mod library;
+mod nest;
+mod pack;
+#[cfg(test)]
+mod tests;
+mod view;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
-impl<'a, T> MatRef<'a, T> {
-    /// A row-major matrix that fills the beginning of `data`.
-    pub(crate) fn new(data: &'a [T], rows: usize, cols: usize) -> Self {
-        Self::with_strides(data, rows, cols, cols, 1)
-    }
-
-    /// # Panics
-    /// If an element would lie outside `data`.
-    pub(crate) fn with_strides(
-        data: &'a [T],
-        rows: usize,
-        cols: usize,
-        row_stride: usize,
-        col_stride: usize,
-    ) -> Self {
-        if rows > 0 && cols > 0 {
-            let last = (rows - 1) * row_stride + (cols - 1) * col_stride;
-            assert!(last < data.len(), "a matrix view reaches beyond its data");
-        }
-        Self { data, rows, cols, row_stride, col_stride }
-    }
-
-    /// The transposed view.
-    pub(crate) fn t(self) -> Self {
-        Self {
-            rows: self.cols,
-            cols: self.rows,
-            row_stride: self.col_stride,
-            col_stride: self.row_stride,
-            ..self
-        }
-    }
-}
-
-/// A matrix to write: rows of `cols` adjacent elements, `row_stride` apart.
-#[derive(Debug)]
-pub(crate) struct MatMut<'a, T> {
-    data: &'a mut [T],
-    rows: usize,
-    cols: usize,
-    row_stride: usize,
-}
-
-impl<'a, T> MatMut<'a, T> {
-    /// A row-major matrix that fills the beginning of `data`.
-    pub(crate) fn new(data: &'a mut [T], rows: usize, cols: usize) -> Self {
-        Self::with_stride(data, rows, cols, cols)
-    }
-
-    /// # Panics
-    /// If an element would lie outside `data`, or rows would overlap.
-    pub(crate) fn with_stride(data: &'a mut [T], rows: usize, cols: usize, row_stride: usize) -> Self {
-        assert!(rows <= 1 || row_stride >= cols, "rows of a matrix to write overlap");
-        if rows > 0 && cols > 0 {
-            assert!((rows - 1) * row_stride + cols <= data.len(), "a matrix view reaches beyond its data");
-        }
-        Self { data, rows, cols, row_stride }
-    }
-}
+use self::library::{Dgemm, Sgemm};
+use self::nest::{Dots, Kernel};
+pub(crate) use self::pack::{Operand, Packed, Panels};
+pub(crate) use self::view::{MatMut, MatRef};
+use crate::Element;
+use crate::simd::{self, Level};
 
 /// What becomes of C's old value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,38 +31,192 @@ pub(crate) enum Write {
 }
 
 /// C = A·B or C += A·B for an element type.
-pub trait Gemm: Sized {
+///
+/// Large products are computed on several threads. The result has the same bits at every number of threads.
+#[doc(hidden)]
+#[allow(private_interfaces)]
+pub trait Gemm: Element {
+    /// C = A·B or C += A·B.
+    ///
+    /// # Panics
+    /// If the sizes disagree.
+    fn gemm(a: MatRef<'_, Self>, b: MatRef<'_, Self>, c: MatMut<'_, Self>, write: Write) {
+        Self::multiply(Operand::View(a.t()), Operand::View(b), c, write);
+    }
+
+    /// C = Aᵀ·B or C += Aᵀ·B, where `a` is depth × rows of C and `b` depth × columns of C.
+    ///
+    /// # Panics
+    /// If the sizes disagree.
+    fn multiply(a: Operand<'_, Self>, b: Operand<'_, Self>, c: MatMut<'_, Self>, write: Write);
+
+    /// Packs an operand to be the `a` of several calls of [`multiply`](Gemm::multiply).
+    fn pack(a: &dyn Panels<Self>) -> Packed<Self>;
+
+    /// Packs a strip of at most `width` lanes, each of which is adjacent in memory, to a panel.
     #[doc(hidden)]
-    #[allow(private_interfaces)]
-    fn gemm(a: MatRef<'_, Self>, b: MatRef<'_, Self>, c: MatMut<'_, Self>, write: Write);
+    fn pack_lanes(strip: MatRef<'_, Self>, width: usize, panel: &mut [Self]);
 }
 
-macro_rules! portable {
-    ($t:ty, $gemm:path) => {
-        impl Gemm for $t {
-            #[allow(private_interfaces)]
-            fn gemm(a: MatRef<'_, $t>, b: MatRef<'_, $t>, c: MatMut<'_, $t>, write: Write) {
-                assert!(
-                    a.cols == b.rows && a.rows == c.rows && b.cols == c.cols,
-                    "gemm: [{}, {}] · [{}, {}] into [{}, {}]",
-                    a.rows, a.cols, b.rows, b.cols, c.rows, c.cols
-                );
-                let beta = if write == Write::Add { 1.0 } else { 0.0 };
-                // SAFETY: the views' constructors checked that every element lies within its slice, and `c`'s rows
-                // do not overlap each other or, being exclusively borrowed, the operands.
-                unsafe {
-                    $gemm(
-                        a.rows, a.cols, b.cols, 1.0,
-                        a.data.as_ptr(), a.row_stride as isize, a.col_stride as isize,
-                        b.data.as_ptr(), b.row_stride as isize, b.col_stride as isize,
-                        beta,
-                        c.data.as_mut_ptr(), c.row_stride as isize, 1,
-                    )
-                }
+impl Gemm for f32 {
+    #[allow(private_interfaces)]
+    fn multiply(a: Operand<'_, f32>, b: Operand<'_, f32>, c: MatMut<'_, f32>, write: Write) {
+        multiply_at(simd::level(), a, b, c, write);
+    }
+
+    #[allow(private_interfaces)]
+    fn pack(a: &dyn Panels<f32>) -> Packed<f32> {
+        pack_at(simd::level(), a)
+    }
+
+    #[allow(private_interfaces)]
+    fn pack_lanes(strip: MatRef<'_, f32>, width: usize, panel: &mut [f32]) {
+        #[cfg(target_arch = "x86_64")]
+        if simd::level() >= Level::Avx2
+            && let Some(kernel) = x86::Avx2::new()
+        {
+            return kernel.pack_lanes(strip, width, panel);
+        }
+        pack::copy(strip, width, panel);
+    }
+}
+
+impl Gemm for f64 {
+    #[allow(private_interfaces)]
+    fn multiply(a: Operand<'_, f64>, b: Operand<'_, f64>, c: MatMut<'_, f64>, write: Write) {
+        multiply_in_place(Dgemm, a, b, c, write);
+    }
+
+    #[allow(private_interfaces)]
+    fn pack(a: &dyn Panels<f64>) -> Packed<f64> {
+        pack_for::<Dgemm>(a)
+    }
+
+    #[allow(private_interfaces)]
+    fn pack_lanes(strip: MatRef<'_, f64>, width: usize, panel: &mut [f64]) {
+        pack::copy(strip, width, panel);
+    }
+}
+
+/// [`Gemm::multiply`] with the instructions of `level`, which the machine has.
+fn multiply_at(level: Level, a: Operand<'_, f32>, b: Operand<'_, f32>, c: MatMut<'_, f32>, write: Write) {
+    #[cfg(target_arch = "x86_64")]
+    match level {
+        Level::Avx512 => {
+            if let Some(kernel) = x86::Avx512::new() {
+                return multiply_packing(kernel, a, b, c, write);
             }
         }
-    };
+        Level::Avx2 => {
+            if let Some(kernel) = x86::Avx2::new() {
+                return multiply_packing(kernel, a, b, c, write);
+            }
+        }
+        Level::Portable => {}
+    }
+    multiply_in_place(Sgemm, a, b, c, write);
 }
 
-portable!(f32, matrixmultiply::sgemm);
-portable!(f64, matrixmultiply::dgemm);
+/// [`Gemm::pack`] for [`multiply_at`].
+fn pack_at(level: Level, a: &dyn Panels<f32>) -> Packed<f32> {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => pack_for::<x86::Avx512>(a),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => pack_for::<x86::Avx2>(a),
+        _ => pack_for::<Sgemm>(a),
+    }
+}
+
+fn pack_for<K: Kernel>(a: &dyn Panels<K::Scalar>) -> Packed<K::Scalar> {
+    Packed::new(a, K::MR, K::KC)
+}
+
+/// Checks the sizes and settles the products that have nothing to sum. Answers whether there is something to do.
+fn begin<T: Element>(a: Operand<'_, T>, b: Operand<'_, T>, c: &mut MatMut<'_, T>, write: Write) -> bool {
+    let (m, n, k) = (c.rows(), c.cols(), a.depth());
+    assert!(
+        a.lanes() == m && b.lanes() == n && b.depth() == k,
+        "gemm: [{}, {k}] · [{}, {}] into [{m}, {n}]",
+        a.lanes(),
+        b.depth(),
+        b.lanes()
+    );
+    if k == 0 && write == Write::Overwrite {
+        for r in 0..m {
+            c.row(r).fill(T::default());
+        }
+    }
+    m > 0 && n > 0 && k > 0
+}
+
+/// [`Gemm::multiply`] by a kernel that reads every view in place.
+fn multiply_in_place<K: Kernel>(
+    kernel: K,
+    a: Operand<'_, K::Scalar>,
+    b: Operand<'_, K::Scalar>,
+    mut c: MatMut<'_, K::Scalar>,
+    write: Write,
+) {
+    if begin(a, b, &mut c, write) {
+        nest::multiply(kernel, a, b, c, write);
+    }
+}
+
+/// [`Gemm::multiply`] by a kernel that is faster with packed operands, where packing them is worth its time.
+fn multiply_packing<K: Dots>(
+    kernel: K,
+    a: Operand<'_, K::Scalar>,
+    b: Operand<'_, K::Scalar>,
+    mut c: MatMut<'_, K::Scalar>,
+    write: Write,
+) where
+    K::Scalar: Gemm,
+{
+    if !begin(a, b, &mut c, write) {
+        return;
+    }
+    let (m, n, k) = (c.rows(), c.cols(), a.depth());
+    if let (Operand::View(a), Operand::View(b)) = (a, b) {
+        // A single column is a single row of the transposed product.
+        if n == 1
+            && m > 1
+            && let Some(row) = c.as_row()
+        {
+            return multiply_packing(kernel, Operand::View(b), Operand::View(a), row, write);
+        }
+        let along_depth = |view: MatRef<'_, _>| view.row_stride() == 1 && view.col_stride() != 1;
+        if m <= DOTS && along_depth(b) && a.row_stride() == 1 {
+            return nest::multiply_dots(kernel, a.t(), b, c, write);
+        }
+    }
+    let (packed_a, packed_b);
+    let a = match a {
+        Operand::View(view) if !a_in_place(m, n, k) => {
+            packed_a = view;
+            Operand::Source(&packed_a)
+        }
+        _ => a,
+    };
+    let b = match b {
+        Operand::View(view) if !(view.has_adjacent_cols() && b_in_place(m, n, k)) => {
+            packed_b = view;
+            Operand::Source(&packed_b)
+        }
+        _ => b,
+    };
+    nest::multiply(kernel, a, b, c, write);
+}
+
+/// The most rows of a product that is computed as scalar products where both operands are adjacent along the depth.
+const DOTS: usize = 6;
+
+/// Whether A is better read where it is: it is read once for each [`Kernel::NR`] columns.
+fn a_in_place(m: usize, n: usize, k: usize) -> bool {
+    n <= 64 || m * k <= 16 * 1024
+}
+
+/// Whether B is better read where it is: it is read once for each [`Kernel::MR`] rows.
+fn b_in_place(m: usize, n: usize, k: usize) -> bool {
+    m <= 28 || n * k <= 16 * 1024
+}

@@ -1,0 +1,114 @@
+//! What a replay of the tape yields: plain data.
+
+use std::ops::AddAssign;
+
+use retrograd_tensor::{Float, Result, Tensor};
+
+use crate::tape::{Key, TapeId};
+use crate::{Buffer, ParamId, Parameter, Var};
+
+/// The gradients of one scalar with respect to the leaves of its tape, and the updates that the forward pass reported.
+///
+/// Plain data that can be sent to another thread. `a += b` merges the gradients of two workers.
+#[derive(Clone, Debug)]
+pub struct Gradients<T: Float = f32> {
+    tape: TapeId,
+    /// Sorted by parameter.
+    parameters: Vec<(ParamId, Tensor<T>)>,
+    leaves: Vec<(Key, Tensor<T>)>,
+    updates: Vec<Update<T>>,
+}
+
+/// A change that a forward pass wants made to a buffer of the model: buffer ← (1 − `weight`)·buffer + `weight`·value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update<T: Float = f32> {
+    /// The buffer.
+    pub buffer: ParamId,
+    /// How much of the new value to take.
+    pub weight: f64,
+    /// The new value.
+    pub value: Tensor<T>,
+}
+
+impl<T: Float> Gradients<T> {
+    pub(crate) fn new(tape: TapeId, updates: Vec<Update<T>>) -> Self {
+        Self { tape, parameters: Vec::new(), leaves: Vec::new(), updates }
+    }
+
+    pub(crate) fn insert(&mut self, leaf: Key, parameter: Option<ParamId>, gradient: Tensor<T>) {
+        match parameter {
+            Some(id) => {
+                let place = self.parameters.partition_point(|(other, _)| *other < id);
+                self.parameters.insert(place, (id, gradient));
+            }
+            None => self.leaves.push((leaf, gradient)),
+        }
+    }
+
+    /// The gradient with respect to a parameter; nothing if the scalar does not depend on it.
+    pub fn get(&self, parameter: &Parameter<T>) -> Option<&Tensor<T>> {
+        self.by_id(parameter.id())
+    }
+
+    /// As [`get`](Self::get), by identity.
+    pub fn by_id(&self, id: ParamId) -> Option<&Tensor<T>> {
+        let place = self.parameters.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(&self.parameters[place].1)
+    }
+
+    /// The gradient with respect to a variable made by [`Tape::leaf`](crate::Tape::leaf); nothing if the scalar does
+    /// not depend on it.
+    pub fn wrt(&self, leaf: &Var<T>) -> Option<&Tensor<T>> {
+        let key = leaf.key().filter(|_| leaf.tape().is_some_and(|tape| tape.id() == self.tape))?;
+        self.leaves.iter().find(|(other, _)| *other == key).map(|(_, gradient)| gradient)
+    }
+
+    /// Every parameter's gradient, to be changed (clipped, say), in the order of the parameters' creation.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (ParamId, &mut Tensor<T>)> {
+        self.parameters.iter_mut().map(|(id, gradient)| (*id, gradient))
+    }
+
+    /// Every parameter's gradient, in the order of the parameters' creation.
+    pub fn iter(&self) -> impl Iterator<Item = (ParamId, &Tensor<T>)> {
+        self.parameters.iter().map(|(id, gradient)| (*id, gradient))
+    }
+
+    /// What the forward pass wants changed in the model, in the order it was reported.
+    pub fn updates(&self) -> &[Update<T>] {
+        &self.updates
+    }
+
+    /// Makes the reported changes of one buffer, in the order they were reported.
+    ///
+    /// # Errors
+    /// If a reported value has another shape than the buffer.
+    #[track_caller]
+    pub fn update(&self, buffer: &mut Buffer<T>) -> Result<()> {
+        let id = buffer.id();
+        for update in self.updates.iter().filter(|update| update.buffer == id) {
+            let weight = T::from_f64(update.weight);
+            buffer.value_mut().update(&update.value, |old, new| old + weight * (new - old))?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds the gradients of another worker, parameter by parameter; its updates are made after ours.
+///
+/// # Panics
+/// If a parameter has gradients of two shapes, which only two models that share an identity could give.
+impl<T: Float> AddAssign for Gradients<T> {
+    #[track_caller]
+    fn add_assign(&mut self, other: Self) {
+        for (id, gradient) in other.parameters {
+            match self.parameters.binary_search_by_key(&id, |(id, _)| *id) {
+                Ok(place) => {
+                    let sum = self.parameters[place].1.accumulate(&gradient);
+                    sum.unwrap_or_else(|error| panic!("{error}"));
+                }
+                Err(place) => self.parameters.insert(place, (id, gradient)),
+            }
+        }
+        self.updates.extend(other.updates);
+    }
+}

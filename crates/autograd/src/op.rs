@@ -1,0 +1,182 @@
+//! What an operation is, and how the tape holds one.
+
+use std::any::Any;
+
+use retrograd_tensor::{Error, Float, Result, Tensor};
+use smallvec::SmallVec;
+
+use crate::{Tape, Var};
+
+/// An operation on `N` inputs: its value, and the pullback of a cotangent to its inputs.
+///
+/// The pullback ("vjp", vector-Jacobian product) is written in [`Var`] operations, so that it can itself be
+/// differentiated: that is where gradients of gradients come from. A user's own operation is this trait, nothing else:
+///
+/// ```
+/// use retrograd_autograd::{Op, Var, gradcheck, gradgradcheck};
+/// use retrograd_tensor::{Float, Result, Tensor};
+///
+/// /// y = x³
+/// struct Cube;
+///
+/// impl<T: Float> Op<T, 1> for Cube {
+///     fn name(&self) -> &'static str {
+///         "cube"
+///     }
+///     fn forward(&self, [x]: [&Tensor<T>; 1]) -> Result<Tensor<T>> {
+///         Ok(x.map(|x| x * x * x))
+///     }
+///     fn vjp(&self, [x]: [&Var<T>; 1], _y: &Var<T>, g: &Var<T>, _: [bool; 1]) -> Result<[Option<Var<T>>; 1]> {
+///         Ok([Some(g * x * x * 3.0)])
+///     }
+/// }
+///
+/// let x = Tensor::from([1.0, -2.0, 0.5]);
+/// gradcheck(|[x]| Cube.apply([x]), [x.clone()])?;
+/// gradgradcheck(|[x]| Cube.apply([x]), [x])?;
+/// # Ok::<(), retrograd_tensor::Error>(())
+/// ```
+pub trait Op<T: Float, const N: usize>: Sized + 'static {
+    /// The name that messages and drawings of the tape use.
+    fn name(&self) -> &'static str;
+
+    /// The operation's value.
+    ///
+    /// # Errors
+    /// If the inputs do not fit the operation or each other.
+    #[track_caller]
+    fn forward(&self, x: [&Tensor<T>; N]) -> Result<Tensor<T>>;
+
+    /// The cotangents of the inputs that `wants` names, given the cotangent `g` of the output `y`: gᵢ = (∂y/∂xᵢ)ᵀ·g.
+    /// Of inputs and output that [`reads`](Self::reads) does not name, only the shape may be looked at.
+    ///
+    /// # Errors
+    /// What the operations that it is made of return.
+    fn vjp(&self, x: [&Var<T>; N], y: &Var<T>, g: &Var<T>, wants: [bool; N]) -> Result<[Option<Var<T>>; N]>;
+
+    /// Which values [`vjp`](Self::vjp) reads to give the cotangents that `wants` names; the tape keeps no others.
+    fn reads(&self, wants: [bool; N]) -> Reads<N> {
+        let _ = wants;
+        Reads { inputs: [true; N], output: true }
+    }
+
+    /// Computes the value and, if an input is on a tape, records the operation there.
+    ///
+    /// # Errors
+    /// What [`forward`](Self::forward) returns, and if an input's tape was cleared or two inputs are on two tapes.
+    #[track_caller]
+    fn apply(self, x: [&Var<T>; N]) -> Result<Var<T>> {
+        let tape = common_tape(self.name(), &x)?;
+        let y = self.forward(x.map(Var::value))?;
+        Ok(record(tape, Fixed(self), &x, y))
+    }
+
+    /// As [`apply`](Self::apply), where the value is known already.
+    ///
+    /// # Errors
+    /// If an input's tape was cleared or two inputs are on two tapes.
+    #[track_caller]
+    fn apply_to(self, x: [&Var<T>; N], y: Tensor<T>) -> Result<Var<T>> {
+        let tape = common_tape(self.name(), &x)?;
+        Ok(record(tape, Fixed(self), &x, y))
+    }
+}
+
+/// The values that the pullback of an operation reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reads<const N: usize> {
+    /// Which of the inputs.
+    pub inputs: [bool; N],
+    /// Whether the output.
+    pub output: bool,
+}
+
+impl<const N: usize> Reads<N> {
+    /// Nothing but shapes.
+    pub const NOTHING: Self = Self { inputs: [false; N], output: false };
+    /// The output alone.
+    pub const OUTPUT: Self = Self { inputs: [false; N], output: true };
+
+    /// These inputs alone.
+    pub const fn inputs(inputs: [bool; N]) -> Self {
+        Self { inputs, output: false }
+    }
+}
+
+/// Cotangents of an operation's inputs.
+pub(crate) type Cotangents<T> = SmallVec<[Option<Var<T>>; 3]>;
+
+/// An operation whose number of inputs the tape need not know.
+pub(crate) trait AnyOp<T: Float>: Any {
+    fn name(&self) -> &'static str;
+    /// The type, by which tests know which operations they have checked.
+    fn type_name(&self) -> &'static str;
+    fn vjp(&self, x: &[Var<T>], y: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<Cotangents<T>>;
+    /// Whether the value of input `i` is read, then whether the output's.
+    fn reads(&self, wants: &[bool]) -> (SmallVec<[bool; 3]>, bool);
+}
+
+/// An [`Op`], its number of inputs forgotten.
+pub(crate) struct Fixed<O, const N: usize>(pub(crate) O);
+
+impl<T: Float, O: Op<T, N>, const N: usize> AnyOp<T> for Fixed<O, N> {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<O>()
+    }
+
+    fn vjp(&self, x: &[Var<T>], y: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<Cotangents<T>> {
+        let inputs = std::array::from_fn(|i| &x[i]);
+        let wants = std::array::from_fn(|i| wants[i]);
+        Ok(self.0.vjp(inputs, y, g, wants)?.into_iter().collect())
+    }
+
+    fn reads(&self, wants: &[bool]) -> (SmallVec<[bool; 3]>, bool) {
+        let Reads { inputs, output } = self.0.reads(std::array::from_fn(|i| wants[i]));
+        (SmallVec::from_slice(&inputs), output)
+    }
+}
+
+/// The tape that the inputs are on, if any.
+#[track_caller]
+pub(crate) fn common_tape<'a, T: Float>(op: &'static str, x: &[&'a Var<T>]) -> Result<Option<&'a Tape<T>>> {
+    let mut common: Option<&Tape<T>> = None;
+    for var in x {
+        let Some(tape) = var.tape() else { continue };
+        match common {
+            Some(first) if !first.is(tape) => {
+                return Err(Error::new(
+                    op,
+                    "two operands are on two different tapes; a computation lives on one",
+                ));
+            }
+            _ => common = Some(tape),
+        }
+        if var.is_stale() {
+            return Err(stale(op));
+        }
+    }
+    Ok(common)
+}
+
+#[track_caller]
+pub(crate) fn stale(op: &'static str) -> Error {
+    Error::new(op, "an operand was recorded before its tape was cleared; compute it again")
+}
+
+/// The value as a variable, recorded with its operation where an input is on a tape.
+#[track_caller]
+pub(crate) fn record<T: Float, O: AnyOp<T>>(
+    tape: Option<&Tape<T>>,
+    op: O,
+    x: &[&Var<T>],
+    y: Tensor<T>,
+) -> Var<T> {
+    match tape {
+        Some(tape) => tape.record(op, x, y),
+        None => Var::from(y),
+    }
+}

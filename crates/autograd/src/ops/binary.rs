@@ -1,0 +1,235 @@
+//! Element-wise functions of two variables, broadcasting, and their operators.
+//!
+//! The pullback of broadcasting is summation: each cotangent is summed to the shape of its input.
+
+use retrograd_tensor::{Float, Result, Tensor};
+
+use crate::Var;
+use crate::op::{Op, Reads};
+use crate::var::or_panic;
+
+/// A row: documentation, type, method, which values the pullbacks of the first and of the second operand read of
+/// [a, b, y], the pullbacks.
+macro_rules! binary {
+    ($($(#[$doc:meta])* $Type:ident $name:ident:
+        |$a:pat_param, $b:pat_param, $y:pat_param, $g:ident|
+        [$($ra:ident)*] $ga:expr, [$($rb:ident)*] $gb:expr;)*) => {
+        $(
+            #[derive(Clone, Copy, Debug)]
+            struct $Type;
+
+            impl<T: Float> Op<T, 2> for $Type {
+                fn name(&self) -> &'static str {
+                    stringify!($name)
+                }
+
+                fn forward(&self, [a, b]: [&Tensor<T>; 2]) -> Result<Tensor<T>> {
+                    a.$name(b)
+                }
+
+                fn vjp(
+                    &self,
+                    [a, b]: [&Var<T>; 2],
+                    y: &Var<T>,
+                    $g: &Var<T>,
+                    [wants_a, wants_b]: [bool; 2],
+                ) -> Result<[Option<Var<T>>; 2]> {
+                    let (shape_a, shape_b) = (a.shape(), b.shape());
+                    let ($a, $b, $y) = (a, b, y);
+                    let ga = if wants_a { Some($ga.sum_to(shape_a.clone())?) } else { None };
+                    let gb = if wants_b { Some($gb.sum_to(shape_b.clone())?) } else { None };
+                    Ok([ga, gb])
+                }
+
+                fn reads(&self, [wants_a, wants_b]: [bool; 2]) -> Reads<2> {
+                    let (for_a, for_b): (&[&str], &[&str]) = (&[$(stringify!($ra)),*], &[$(stringify!($rb)),*]);
+                    let read = |value| (wants_a && for_a.contains(&value)) || (wants_b && for_b.contains(&value));
+                    Reads { inputs: [read("a"), read("b")], output: read("y") }
+                }
+            }
+        )*
+
+        impl<T: Float> Var<T> {$(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            /// If the shapes do not broadcast.
+            #[track_caller]
+            pub fn $name(&self, other: &Var<T>) -> Result<Var<T>> {
+                $Type.apply([self, other])
+            }
+        )*}
+    };
+}
+
+binary! {
+    /// a + b.
+    AddOp add: |_, _, _, g| [] g, [] g;
+    /// a − b.
+    SubOp sub: |_, _, _, g| [] g, [] g.neg();
+    /// a·b, element by element.
+    MulOp mul: |a, b, _, g| [b] g.mul(b)?, [a] g.mul(a)?;
+    /// a/b.
+    DivOp div: |_, b, y, g| [b] g.div(b)?, [b y] g.mul(y)?.div(b)?.neg();
+    /// aᵇ; the slope in a is 0 where b is 0, and the slope in b is 0 where a is 0 and b ≥ 0.
+    PowOp pow: |a, b, y, g|
+        [a b] {
+            let slope = b.mul(&a.pow(&b.shift(-1.0))?)?;
+            g.mul(&where_or_zero(&b.value().map(|b| b != T::ZERO), &slope)?)?
+        },
+        [a b y] {
+            let flat = a.value().zip(b.value(), |a, b| a == T::ZERO && b >= T::ZERO)?;
+            let slope = y.mul(&where_or_one(&a.value().map(|a| a != T::ZERO), a)?.ln())?;
+            g.mul(&where_or_zero(&flat.map(|flat| !flat), &slope)?)?
+        };
+    /// The larger of a and b, NaN if one is; equal ones share the gradient.
+    Maximum maximum: |a, b, _, g|
+        [a b] g.mul(&share(a, b, |a, b| a > b)?)?,
+        [a b] g.mul(&share(b, a, |b, a| b > a)?)?;
+    /// The smaller of a and b, NaN if one is; equal ones share the gradient.
+    Minimum minimum: |a, b, _, g|
+        [a b] g.mul(&share(a, b, |a, b| a < b)?)?,
+        [a b] g.mul(&share(b, a, |b, a| b < a)?)?;
+}
+
+fn where_or_zero<T: Float>(mask: &Tensor<bool>, x: &Var<T>) -> Result<Var<T>> {
+    Var::where_(mask, x, &Var::from(Tensor::scalar(T::ZERO)))
+}
+
+fn where_or_one<T: Float>(mask: &Tensor<bool>, x: &Var<T>) -> Result<Var<T>> {
+    Var::where_(mask, x, &Var::from(Tensor::scalar(T::ONE)))
+}
+
+/// 1 where `a` wins, ½ where the two are equal, else 0.
+fn share<T: Float>(a: &Var<T>, b: &Var<T>, wins: impl Fn(T, T) -> bool + Sync) -> Result<Var<T>> {
+    let half = T::from_f64(0.5);
+    let share = move |a, b| {
+        if wins(a, b) {
+            T::ONE
+        } else if a == b {
+            half
+        } else {
+            T::ZERO
+        }
+    };
+    Ok(Var::from(a.value().zip(b.value(), share)?))
+}
+
+/// `where`: the mask is the operation's own, the two variables are its inputs.
+#[derive(Clone, Debug)]
+struct Where {
+    mask: Tensor<bool>,
+}
+
+impl<T: Float> Op<T, 2> for Where {
+    fn name(&self) -> &'static str {
+        "where"
+    }
+
+    fn forward(&self, [yes, no]: [&Tensor<T>; 2]) -> Result<Tensor<T>> {
+        Tensor::where_(&self.mask, yes, no)
+    }
+
+    fn vjp(
+        &self,
+        [yes, no]: [&Var<T>; 2],
+        _: &Var<T>,
+        g: &Var<T>,
+        [wants_yes, wants_no]: [bool; 2],
+    ) -> Result<[Option<Var<T>>; 2]> {
+        let zero = Var::from(Tensor::scalar(T::ZERO));
+        let to_yes = || Var::where_(&self.mask, g, &zero)?.sum_to(yes.shape().clone());
+        let to_no = || Var::where_(&self.mask, &zero, g)?.sum_to(no.shape().clone());
+        Ok([wants_yes.then(to_yes).transpose()?, wants_no.then(to_no).transpose()?])
+    }
+
+    fn reads(&self, _: [bool; 2]) -> Reads<2> {
+        Reads::NOTHING
+    }
+}
+
+impl<T: Float> Var<T> {
+    /// Where the mask is true an element of `yes`, elsewhere one of `no`; all three broadcast.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn where_(mask: &Tensor<bool>, yes: &Var<T>, no: &Var<T>) -> Result<Var<T>> {
+        Where { mask: mask.clone() }.apply([yes, no])
+    }
+}
+
+/// The operator between two variables, owned or borrowed, and between a variable and a number.
+macro_rules! operators {
+    ($($operator:ident $method:ident: |$x:ident, $c:ident| $right:expr, |$d:ident, $z:ident| $left:expr;)*) => {$(
+        operators!(@pair $operator $method Var<T>, Var<T>);
+        operators!(@pair $operator $method &Var<T>, Var<T>);
+        operators!(@pair $operator $method Var<T>, &Var<T>);
+        operators!(@pair $operator $method &Var<T>, &Var<T>);
+
+        impl<T: Float> std::ops::$operator<f64> for &Var<T> {
+            type Output = Var<T>;
+            #[track_caller]
+            fn $method(self, $c: f64) -> Var<T> {
+                let $x = self;
+                $right
+            }
+        }
+        impl<T: Float> std::ops::$operator<f64> for Var<T> {
+            type Output = Var<T>;
+            #[track_caller]
+            fn $method(self, number: f64) -> Var<T> {
+                std::ops::$operator::$method(&self, number)
+            }
+        }
+        impl<T: Float> std::ops::$operator<&Var<T>> for f64 {
+            type Output = Var<T>;
+            #[track_caller]
+            fn $method(self, $z: &Var<T>) -> Var<T> {
+                let $d = self;
+                $left
+            }
+        }
+        impl<T: Float> std::ops::$operator<Var<T>> for f64 {
+            type Output = Var<T>;
+            #[track_caller]
+            fn $method(self, var: Var<T>) -> Var<T> {
+                std::ops::$operator::$method(self, &var)
+            }
+        }
+    )*};
+    (@pair $operator:ident $method:ident $left:ty, $right:ty) => {
+        impl<T: Float> std::ops::$operator<$right> for $left {
+            type Output = Var<T>;
+            /// # Panics
+            /// If the shapes do not broadcast.
+            #[track_caller]
+            fn $method(self, other: $right) -> Var<T> {
+                or_panic(Var::$method(&self, &other))
+            }
+        }
+    };
+}
+
+operators! {
+    Add add: |x, c| x.shift(c), |c, x| x.shift(c);
+    Sub sub: |x, c| x.shift(-c), |c, x| x.neg().shift(c);
+    Mul mul: |x, c| x.scale(c), |c, x| x.scale(c);
+    Div div: |x, c| x.scale(1.0 / c), |c, x| x.reciprocal().scale(c);
+}
+
+impl<T: Float> std::ops::Neg for Var<T> {
+    type Output = Var<T>;
+    #[track_caller]
+    fn neg(self) -> Var<T> {
+        Var::neg(&self)
+    }
+}
+
+impl<T: Float> std::ops::Neg for &Var<T> {
+    type Output = Var<T>;
+    #[track_caller]
+    fn neg(self) -> Var<T> {
+        Var::neg(self)
+    }
+}

@@ -1,0 +1,403 @@
+//! Linear operations: each owes its adjoint, which is linear again, and nothing else.
+//!
+//! ⟨A·x, y⟩ = ⟨x, Aᵀ·y⟩, so the pullback of A is Aᵀ, whose pullback is A: `sum_to` and `broadcast_to`, `slice` and
+//! `unslice`, `gather` and `scatter_add`, `permute` and its inverse.
+
+use retrograd_tensor::{Axes, Error, Float, Result, Shape, Slice, Tensor};
+use smallvec::SmallVec;
+
+use crate::Var;
+use crate::op::{Op, Reads};
+
+/// A linear map of tensors.
+pub(crate) trait Linear<T: Float>: 'static {
+    /// The adjoint, again linear.
+    type Adjoint: Linear<T>;
+    /// The name that messages and drawings use.
+    const NAME: &'static str;
+    /// A·x.
+    #[track_caller]
+    fn map(&self, x: &Tensor<T>) -> Result<Tensor<T>>;
+    /// Aᵀ, for an input of shape `x`.
+    fn adjoint(&self, x: &Shape) -> Self::Adjoint;
+}
+
+/// A [`Linear`] map as an operation.
+pub(crate) struct Map<L>(pub(crate) L);
+
+impl<T: Float, L: Linear<T>> Op<T, 1> for Map<L> {
+    fn name(&self) -> &'static str {
+        L::NAME
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1]) -> Result<Tensor<T>> {
+        self.0.map(x)
+    }
+
+    fn vjp(&self, [x]: [&Var<T>; 1], _: &Var<T>, g: &Var<T>, _: [bool; 1]) -> Result<[Option<Var<T>>; 1]> {
+        Ok([Some(Map(self.0.adjoint(x.shape())).apply([g])?)])
+    }
+
+    fn reads(&self, _: [bool; 1]) -> Reads<1> {
+        Reads::NOTHING
+    }
+}
+
+/// A row: type with its settings, name, map, adjoint.
+macro_rules! linear {
+    ($($(#[$doc:meta])* $Type:ident { $($setting:ident: $S:ty),* } $name:literal:
+        |$this:ident, $x:ident| $map:expr; $Adjoint:ident |$that:pat_param, $shape:pat_param| $adjoint:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub(crate) struct $Type { $(pub(crate) $setting: $S),* }
+
+        impl<T: Float> Linear<T> for $Type {
+            type Adjoint = $Adjoint;
+            const NAME: &'static str = $name;
+
+            fn map(&self, $x: &Tensor<T>) -> Result<Tensor<T>> {
+                let $this = self;
+                $map
+            }
+
+            fn adjoint(&self, shape: &Shape) -> $Adjoint {
+                let ($that, $shape) = (self, shape);
+                $adjoint
+            }
+        }
+    )*};
+}
+
+linear! {
+    /// Σ over the axes that broadcasting from `shape` adds or repeats.
+    SumTo { shape: Shape } "sum_to":
+        |a, x| x.sum_to(&a.shape);
+        BroadcastTo |_, whole| BroadcastTo { shape: whole.clone() };
+
+    /// Repeated to `shape`.
+    BroadcastTo { shape: Shape } "broadcast_to":
+        |a, x| x.broadcast_to(&a.shape);
+        SumTo |_, part| SumTo { shape: part.clone() };
+
+    /// The same elements in another shape.
+    Reshape { shape: Shape } "reshape":
+        |a, x| x.reshape(&signed(&a.shape));
+        Reshape |_, before| Reshape { shape: before.clone() };
+
+    /// The axes in another order.
+    Permute { order: SmallVec<[isize; 5]> } "permute":
+        |a, x| x.permute(&a.order);
+        Permute |a, shape| Permute { order: inverse(&a.order, shape.len()) };
+
+    /// The positions that ranges choose.
+    Select { ranges: SmallVec<[Slice; 5]> } "slice":
+        |a, x| x.slice(&a.ranges);
+        Unselect |a, whole| Unselect { whole: whole.clone(), ranges: a.ranges.clone() };
+
+    /// Zeros but for the positions that ranges choose.
+    Unselect { whole: Shape, ranges: SmallVec<[Slice; 5]> } "unslice":
+        |a, x| x.unslice(&a.whole, &a.ranges);
+        Select |a, _| Select { ranges: a.ranges.clone() };
+
+    /// The slices at some positions of an axis.
+    IndexSelect { axis: isize, index: Tensor<i64> } "index_select":
+        |a, x| x.index_select(a.axis, &a.index);
+        IndexAdd |a, whole| IndexAdd { whole: whole.clone(), axis: a.axis, index: a.index.clone() };
+
+    /// Slices added into zeros at some positions of an axis.
+    IndexAdd { whole: Shape, axis: isize, index: Tensor<i64> } "index_add":
+        |a, x| Tensor::zeros(&a.whole)?.index_add(a.axis, &a.index, x);
+        IndexSelect |a, _| IndexSelect { axis: a.axis, index: a.index.clone() };
+
+    /// The elements that an index names along an axis.
+    Gather { axis: isize, index: Tensor<i64> } "gather":
+        |a, x| x.gather(a.axis, &a.index);
+        Scatter |a, whole| Scatter { whole: whole.clone(), axis: a.axis, index: a.index.clone() };
+
+    /// Elements added into zeros where an index names.
+    Scatter { whole: Shape, axis: isize, index: Tensor<i64> } "scatter_add":
+        |a, x| Tensor::zeros(&a.whole)?.scatter_add(a.axis, &a.index, x);
+        Gather |a, _| Gather { axis: a.axis, index: a.index.clone() };
+}
+
+fn signed(shape: &Shape) -> SmallVec<[isize; 5]> {
+    shape.iter().map(|&extent| extent as isize).collect()
+}
+
+fn inverse(order: &[isize], rank: usize) -> SmallVec<[isize; 5]> {
+    let mut inverse = SmallVec::from_elem(0, rank);
+    for (i, &axis) in order.iter().enumerate() {
+        inverse[axis.rem_euclid(rank as isize) as usize] = i as isize;
+    }
+    inverse
+}
+
+impl<T: Float> Var<T> {
+    /// Summed to `shape`, over every axis that broadcasting from `shape` would add or repeat.
+    ///
+    /// # Errors
+    /// If `shape` does not broadcast to this variable's.
+    #[track_caller]
+    pub fn sum_to(&self, shape: impl Into<Shape>) -> Result<Var<T>> {
+        let shape = shape.into();
+        if shape == *self.shape() {
+            return Ok(self.clone());
+        }
+        Map(SumTo { shape }).apply([self])
+    }
+
+    /// Repeated to `shape`.
+    ///
+    /// # Errors
+    /// If this variable's shape does not broadcast to `shape`.
+    #[track_caller]
+    pub fn broadcast_to(&self, shape: impl Into<Shape>) -> Result<Var<T>> {
+        let shape = shape.into();
+        if shape == *self.shape() {
+            return Ok(self.clone());
+        }
+        Map(BroadcastTo { shape }).apply([self])
+    }
+
+    /// Σ x over `axes` (one, an array of them, or `..` for all); 0 over none.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    #[track_caller]
+    pub fn sum(&self, axes: impl Into<Axes>) -> Result<Var<T>> {
+        let reduced = axes.into().reduce("sum", self.shape())?;
+        self.sum_to(reduced.kept)?.reshaped(reduced.shape)
+    }
+
+    /// The mean over `axes`; NaN over none.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    #[track_caller]
+    pub fn mean(&self, axes: impl Into<Axes>) -> Result<Var<T>> {
+        let reduced = axes.into().reduce("mean", self.shape())?;
+        let count = self.numel() as f64 / reduced.kept.numel() as f64;
+        Ok(self.sum_to(reduced.kept)?.reshaped(reduced.shape)?.scale(1.0 / count))
+    }
+
+    /// The same elements in another shape; one extent may be −1, which stands for what the others leave.
+    ///
+    /// # Errors
+    /// If the shapes have different numbers of elements.
+    #[track_caller]
+    pub fn reshape(&self, extents: &[isize]) -> Result<Var<T>> {
+        self.moved(self.value().reshape(extents)?)
+    }
+
+    /// The axes `start` to the last merged into one: `[64, 16, 5, 5]` from 1 becomes `[64, 400]`.
+    ///
+    /// # Errors
+    /// If the axis does not exist.
+    #[track_caller]
+    pub fn flatten(&self, start: isize) -> Result<Var<T>> {
+        self.moved(self.value().flatten(start)?)
+    }
+
+    /// The axes `start` to `end` (included) merged into one.
+    ///
+    /// # Errors
+    /// If an axis does not exist, or `end` comes before `start`.
+    #[track_caller]
+    pub fn flatten_range(&self, start: isize, end: isize) -> Result<Var<T>> {
+        self.moved(self.value().flatten_range(start, end)?)
+    }
+
+    /// A new axis of extent 1 before `axis` (counted in the result).
+    ///
+    /// # Errors
+    /// If the result has no such axis.
+    #[track_caller]
+    pub fn unsqueeze(&self, axis: isize) -> Result<Var<T>> {
+        self.moved(self.value().unsqueeze(axis)?)
+    }
+
+    /// Without `axis` if its extent is 1, else unchanged.
+    ///
+    /// # Errors
+    /// If the axis does not exist.
+    #[track_caller]
+    pub fn squeeze(&self, axis: isize) -> Result<Var<T>> {
+        self.moved(self.value().squeeze(axis)?)
+    }
+
+    #[track_caller]
+    pub(crate) fn reshaped(&self, shape: Shape) -> Result<Var<T>> {
+        self.moved(self.value().reshape(&signed(&shape))?)
+    }
+
+    /// The variable as `y`, which has the same elements in another shape.
+    #[track_caller]
+    fn moved(&self, y: Tensor<T>) -> Result<Var<T>> {
+        if y.shape() == self.shape() {
+            return Ok(self.clone());
+        }
+        Map(Reshape { shape: y.shape().clone() }).apply_to([self], y)
+    }
+
+    /// The axes in another order: result axis i is axis `order[i]`.
+    ///
+    /// # Errors
+    /// If `order` does not name every axis once.
+    #[track_caller]
+    pub fn permute(&self, order: &[isize]) -> Result<Var<T>> {
+        Map(Permute { order: order.into() }).apply([self])
+    }
+
+    /// Two axes exchanged.
+    ///
+    /// # Errors
+    /// If an axis does not exist.
+    #[track_caller]
+    pub fn transpose(&self, a: isize, b: isize) -> Result<Var<T>> {
+        let (a, b) = (self.shape().axis("transpose", a)?, self.shape().axis("transpose", b)?);
+        let mut order: SmallVec<[isize; 5]> = (0..self.rank() as isize).collect();
+        order.swap(a, b);
+        Map(Permute { order }).apply([self])
+    }
+
+    /// The positions that `ranges` choose, one range an axis, the last axes whole where ranges are missing.
+    ///
+    /// # Errors
+    /// If there are more ranges than axes, or a step is 0.
+    #[track_caller]
+    pub fn slice(&self, ranges: &[Slice]) -> Result<Var<T>> {
+        Map(Select { ranges: ranges.into() }).apply([self])
+    }
+
+    /// The slices along `axis` at the positions in `index` (a vector), in that order.
+    ///
+    /// # Errors
+    /// If the axis does not exist, `index` is not a vector, or a position lies outside the axis.
+    #[track_caller]
+    pub fn index_select(&self, axis: isize, index: &Tensor<i64>) -> Result<Var<T>> {
+        Map(IndexSelect { axis, index: index.clone() }).apply([self])
+    }
+
+    /// The elements along `axis` that `index` names: y[i][j] = x[index[i][j]][j] for axis 0 of a matrix.
+    ///
+    /// # Errors
+    /// If the axis does not exist, the shapes do not fit, or a position lies outside the axis.
+    #[track_caller]
+    pub fn gather(&self, axis: isize, index: &Tensor<i64>) -> Result<Var<T>> {
+        Map(Gather { axis, index: index.clone() }).apply([self])
+    }
+
+    /// `self` with each element of `source` added at the position along `axis` that `index` names.
+    ///
+    /// # Errors
+    /// If the axis does not exist, the shapes do not fit, or a position lies outside the axis.
+    #[track_caller]
+    pub fn scatter_add(&self, axis: isize, index: &Tensor<i64>, source: &Var<T>) -> Result<Var<T>> {
+        let scattered =
+            Map(Scatter { whole: self.shape().clone(), axis, index: index.clone() }).apply([source])?;
+        self.add(&scattered)
+    }
+
+    /// `value` added around the variable: `padding` has (before, after) for each axis; a negative number cuts off.
+    ///
+    /// # Errors
+    /// If `padding` has not one pair an axis, more is cut off than there is, or the result cannot be addressed.
+    #[track_caller]
+    pub fn pad(&self, padding: &[(isize, isize)], value: f64) -> Result<Var<T>> {
+        Pad { padding: padding.into(), value }.apply([self])
+    }
+}
+
+/// Padding with a constant, which is affine: linear but for the constant.
+struct Pad {
+    padding: SmallVec<[(isize, isize); 5]>,
+    value: f64,
+}
+
+impl<T: Float> Op<T, 1> for Pad {
+    fn name(&self) -> &'static str {
+        "pad"
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1]) -> Result<Tensor<T>> {
+        x.pad(&self.padding, T::from_f64(self.value))
+    }
+
+    fn vjp(&self, _: [&Var<T>; 1], _: &Var<T>, g: &Var<T>, _: [bool; 1]) -> Result<[Option<Var<T>>; 1]> {
+        let padding = self.padding.iter().map(|&(before, after)| (-before, -after)).collect();
+        Ok([Some(Pad { padding, value: 0.0 }.apply([g])?)])
+    }
+
+    fn reads(&self, _: [bool; 1]) -> Reads<1> {
+        Reads::NOTHING
+    }
+}
+
+/// The variables one after the other along `axis`, each put among zeros and added up: the sum's operands are linear.
+impl<T: Float> Var<T> {
+    /// The variables one after the other along `axis`.
+    ///
+    /// # Errors
+    /// If there are none, their shapes differ elsewhere than along `axis`, or they are on different tapes.
+    #[track_caller]
+    pub fn concat(vars: &[&Var<T>], axis: isize) -> Result<Var<T>> {
+        let values: SmallVec<[&Tensor<T>; 8]> = vars.iter().map(|var| var.value()).collect();
+        let y = Tensor::concat(&values, axis)?;
+        let axis = y.shape().axis("concat", axis)?;
+        let tape = crate::op::common_tape("concat", vars)?;
+        Ok(crate::op::record(tape, Concat { axis }, vars, y))
+    }
+
+    /// The variables along a new axis before `axis` (counted in the result).
+    ///
+    /// # Errors
+    /// If there are none, their shapes differ, or they are on different tapes.
+    #[track_caller]
+    pub fn stack(vars: &[&Var<T>], axis: isize) -> Result<Var<T>> {
+        if let [first, rest @ ..] = vars
+            && let Some(other) = rest.iter().find(|other| other.shape() != first.shape())
+        {
+            return Err(Error::new(
+                "stack",
+                format!("shapes differ: {} and {}", first.shape(), other.shape()),
+            ));
+        }
+        let mut parts: SmallVec<[Var<T>; 8]> = SmallVec::new();
+        for var in vars {
+            parts.push(var.unsqueeze(axis)?);
+        }
+        Var::concat(&parts.iter().collect::<SmallVec<[&Var<T>; 8]>>(), axis)
+    }
+}
+
+/// Concatenation, of any number of operands.
+struct Concat {
+    axis: usize,
+}
+
+impl<T: Float> crate::op::AnyOp<T> for Concat {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
+
+    fn vjp(&self, x: &[Var<T>], _: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<crate::op::Cotangents<T>> {
+        let mut begin = 0;
+        let mut parts = crate::op::Cotangents::new();
+        for (x, &wanted) in x.iter().zip(wants) {
+            let end = begin + x.shape()[self.axis] as isize;
+            let mut ranges: SmallVec<[Slice; 5]> = SmallVec::from_elem((..).into(), self.axis);
+            ranges.push((begin..end).into());
+            parts.push(if wanted { Some(g.slice(&ranges)?) } else { None });
+            begin = end;
+        }
+        Ok(parts)
+    }
+
+    fn reads(&self, wants: &[bool]) -> (SmallVec<[bool; 3]>, bool) {
+        (SmallVec::from_elem(false, wants.len()), false)
+    }
+}

@@ -1,0 +1,121 @@
+//! The matrix product: bilinear, and each pullback is again one, with an operand transposed on the fly.
+
+use retrograd_tensor::{Float, Result, Tensor, Transposed};
+
+use crate::Var;
+use crate::op::{Op, Reads};
+
+/// Y = A·B, either operand transposed on the fly, batches broadcast.
+#[derive(Clone, Copy, Debug)]
+struct Product(Transposed);
+
+impl<T: Float> Op<T, 2> for Product {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn forward(&self, [a, b]: [&Tensor<T>; 2]) -> Result<Tensor<T>> {
+        a.product(b, self.0)
+    }
+
+    /// gA = g·Bᵀ and gB = Aᵀ·g, themselves transposed where the operand was.
+    fn vjp(
+        &self,
+        [a, b]: [&Var<T>; 2],
+        _: &Var<T>,
+        g: &Var<T>,
+        wants: [bool; 2],
+    ) -> Result<[Option<Var<T>>; 2]> {
+        let Transposed { a: ta, b: tb } = self.0;
+        let to_a = || match ta {
+            false => g.product(b, Transposed { a: false, b: !tb }),
+            true => b.product(g, Transposed { a: tb, b: true }),
+        };
+        let to_b = || match tb {
+            false => a.product(g, Transposed { a: !ta, b: false }),
+            true => g.product(a, Transposed { a: true, b: ta }),
+        };
+        Ok([
+            if wants[0] { Some(to_a()?.sum_to(a.shape().clone())?) } else { None },
+            if wants[1] { Some(to_b()?.sum_to(b.shape().clone())?) } else { None },
+        ])
+    }
+
+    fn reads(&self, [wants_a, wants_b]: [bool; 2]) -> Reads<2> {
+        Reads::inputs([wants_b, wants_a])
+    }
+}
+
+impl<T: Float> Var<T> {
+    /// The product of the last two axes, [m, k] · [k, n] → [m, n]; the axes before are batches and broadcast. A vector
+    /// is a row on the left and a column on the right, and its axis is left out of the result.
+    ///
+    /// # Errors
+    /// If an operand is a scalar, the inner dimensions differ, or the batches do not broadcast.
+    #[track_caller]
+    pub fn matmul(&self, other: &Var<T>) -> Result<Var<T>> {
+        match (self.rank(), other.rank()) {
+            (1, 1) => self.unsqueeze(0)?.product(&other.unsqueeze(1)?, Transposed::default())?.reshape(&[]),
+            (1, 2..) => self.unsqueeze(0)?.product(other, Transposed::default())?.squeeze(-2),
+            (2.., 1) => self.product(&other.unsqueeze(1)?, Transposed::default())?.squeeze(-1),
+            _ => self.product(other, Transposed::default()),
+        }
+    }
+
+    /// The product of matrices, or batches of them, with either transposed (its last two axes exchanged) on the fly.
+    ///
+    /// # Errors
+    /// If an operand has fewer than two axes, the inner dimensions differ, or the batches do not broadcast.
+    #[track_caller]
+    pub fn product(&self, other: &Var<T>, transposed: Transposed) -> Result<Var<T>> {
+        Product(transposed).apply([self, other])
+    }
+
+    /// y = x·Wᵀ + b for `self` of shape [..., in], `weight` [out, in] and `bias` [out].
+    /// [PyTorch](https://pytorch.org/docs/stable/generated/torch.nn.functional.linear.html)
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn linear(&self, weight: &Var<T>, bias: Option<&Var<T>>) -> Result<Var<T>> {
+        let shape = self.shape();
+        let ([.., features], [outputs, inputs]) = (&shape[..], &weight.shape()[..]) else {
+            return Err(linear_error(self, weight, bias));
+        };
+        if features != inputs || bias.is_some_and(|bias| bias.shape()[..] != [*outputs]) {
+            return Err(linear_error(self, weight, bias));
+        }
+        // Leading axes are one long batch, so that all gradients are plain products.
+        let rows = match self.rank() {
+            2 => self.clone(),
+            _ => self.reshape(&[-1, *features as isize])?,
+        };
+        let y = rows.product(weight, Transposed { a: false, b: true })?;
+        let y = match bias {
+            Some(bias) => y.add(bias)?,
+            None => y,
+        };
+        let mut shape = shape.clone();
+        let last = shape.len() - 1;
+        shape[last] = *outputs;
+        y.reshaped(shape)
+    }
+}
+
+#[track_caller]
+fn linear_error<T: Float>(x: &Var<T>, weight: &Var<T>, bias: Option<&Var<T>>) -> retrograd_tensor::Error {
+    let mut fact = format!(
+        "expected x [..., in], weight [out, in], bias [out], found x {} and weight {}",
+        x.shape(),
+        weight.shape()
+    );
+    if let Some(bias) = bias {
+        fact += &format!(" and bias {}", bias.shape());
+    }
+    if let (Some(features), [_, inputs]) = (x.shape().last(), &weight.shape()[..])
+        && features != inputs
+    {
+        fact += &format!(" ({features} ≠ {inputs})");
+    }
+    retrograd_tensor::Error::new("linear", fact)
+}

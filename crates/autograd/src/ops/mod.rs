@@ -1,0 +1,11 @@
+//! The operations, by kind: element-wise ones are rows in a table, linear ones owe their adjoint, bilinear ones a
+//! rotation of slots, and the rest is made of these.
+
+mod binary;
+mod linear;
+mod loss;
+mod matmul;
+mod reduce;
+pub(crate) mod unary;
+
+pub use unary::{Elementwise, Needs, Unary};

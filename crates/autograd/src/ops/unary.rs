@@ -1,0 +1,225 @@
+//! Element-wise functions of one variable. Each is a row in a table: its value, and its slope dy/dx in terms of x and y.
+//!
+//! The slope is written once, for [`Number`]s. Where nothing is recorded it runs in one pass over the elements, g·slope;
+//! where the pullback is recorded the same formula builds variables, so that every order of derivative follows.
+
+use retrograd_tensor::{Float, Result, Tensor};
+
+use crate::Var;
+use crate::number::{Number, Scalar};
+use crate::op::{Op, Reads};
+
+/// What a slope is computed from; the tape keeps nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: it is a constant.
+    Nothing,
+    /// The input.
+    X,
+    /// The output.
+    Y,
+    /// Both.
+    Both,
+}
+
+/// An element-wise function.
+pub trait Elementwise: Copy + Send + Sync + 'static {
+    /// The name that messages and drawings use.
+    const NAME: &'static str;
+    /// What [`slope`](Self::slope) looks at.
+    const NEEDS: Needs;
+    /// y = f(x).
+    fn value<T: Float>(self, x: T) -> T;
+    /// dy/dx in terms of x and y = f(x).
+    fn slope<N: Number>(self, x: N, y: N) -> N;
+}
+
+/// An [`Elementwise`] function as an operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Unary<F>(pub F);
+
+impl<T: Float, F: Elementwise> Op<T, 1> for Unary<F> {
+    fn name(&self) -> &'static str {
+        F::NAME
+    }
+
+    fn forward(&self, [x]: [&Tensor<T>; 1]) -> Result<Tensor<T>> {
+        let f = self.0;
+        Ok(x.map(move |x| f.value(x)))
+    }
+
+    fn vjp(&self, [x]: [&Var<T>; 1], y: &Var<T>, g: &Var<T>, _: [bool; 1]) -> Result<[Option<Var<T>>; 1]> {
+        let f = self.0;
+        if x.tape().is_some() || g.tape().is_some() {
+            return Ok([Some(g.mul(&f.slope(x.clone(), y.clone()))?)]);
+        }
+        let times_slope = move |g: T, x: T, y: T| g * f.slope(Scalar(x), Scalar(y)).0;
+        let gx = match F::NEEDS {
+            Needs::Nothing => g.value().map(|g| times_slope(g, g, g)),
+            Needs::X => g.value().zip(x.value(), |g, x| times_slope(g, x, x))?,
+            Needs::Y => g.value().zip(y.value(), |g, y| times_slope(g, y, y))?,
+            Needs::Both => g.value().zip3(x.value(), y.value(), times_slope),
+        };
+        Ok([Some(Var::from(gx))])
+    }
+
+    fn reads(&self, _: [bool; 1]) -> Reads<1> {
+        match F::NEEDS {
+            Needs::Nothing => Reads::NOTHING,
+            Needs::X => Reads::inputs([true]),
+            Needs::Y => Reads::OUTPUT,
+            Needs::Both => Reads { inputs: [true], output: true },
+        }
+    }
+}
+
+/// The table. A row: documentation, type, method with its settings, what the slope looks at, value, slope.
+macro_rules! elementwise {
+    ($($(#[$doc:meta])* $Type:ident $name:ident ($($setting:ident),*) $from:ident:
+        |$x:ident| $value:expr; |$sx:pat_param, $sy:pat_param| $slope:expr;)*) => {
+        $(
+            #[doc = concat!("See [`Var::", stringify!($name), "`].")]
+            #[derive(Clone, Copy, Debug)]
+            pub struct $Type {
+                $(
+                    #[doc = concat!("The setting `", stringify!($setting), "`.")]
+                    pub $setting: f64,
+                )*
+            }
+
+            impl Elementwise for $Type {
+                const NAME: &'static str = stringify!($name);
+                const NEEDS: Needs = Needs::$from;
+
+                #[inline(always)]
+                fn value<T: Float>(self, $x: T) -> T {
+                    let Self { $($setting),* } = self;
+                    $(let $setting = T::from_f64($setting);)*
+                    $value
+                }
+
+                #[inline(always)]
+                #[allow(unused_variables)]
+                fn slope<N: Number>(self, x: N, y: N) -> N {
+                    let Self { $($setting),* } = self;
+                    let ($sx, $sy) = (x, y);
+                    $slope
+                }
+            }
+        )*
+
+        impl<T: Float> Var<T> {$(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name(&self $(, $setting: f64)*) -> Var<T> {
+                self.elementwise($Type { $($setting),* })
+            }
+        )*}
+
+        /// The types of the table's rows, for the test that every one is checked.
+        #[cfg(test)]
+        pub(crate) const ROWS: &[&str] = &[$(stringify!($Type)),*];
+    };
+}
+
+impl<T: Float> Var<T> {
+    /// An element-wise function of this variable.
+    ///
+    /// It cannot fail: where the tape was cleared since the variable was recorded, the result belongs to that pass as
+    /// well, and the next operation that can fail, or `backward`, says so.
+    #[track_caller]
+    pub fn elementwise<F: Elementwise>(&self, f: F) -> Var<T> {
+        if self.is_stale() {
+            return self.of_the_same_pass(self.value().map(move |x| f.value(x)));
+        }
+        crate::var::or_panic(Unary(f).apply([self]))
+    }
+
+    /// −x.
+    #[track_caller]
+    pub fn neg(&self) -> Var<T> {
+        self.scale(-1.0)
+    }
+}
+
+/// `value` in the precision of `T`.
+#[inline(always)]
+fn c<T: Float>(value: f64) -> T {
+    T::from_f64(value)
+}
+
+elementwise! {
+    /// y = `factor`·x.
+    Scale scale(factor) Nothing: |x| x * factor; |_, _| N::constant(factor);
+
+    /// y = x + `term`.
+    Shift shift(term) Nothing: |x| x + term; |_, _| N::constant(1.0);
+
+    /// y = eˣ.
+    Exp exp() Y: |x| x.exp(); |_, y| y;
+
+    /// y = ln x, the natural logarithm.
+    Ln ln() X: |x| x.ln(); |x, _| x.reciprocal();
+
+    /// y = ln(1 + x), exact near 0.
+    Ln1p ln_1p() X: |x| x.ln_1p(); |x, _| (x + 1.0).reciprocal();
+
+    /// y = eˣ − 1, exact near 0.
+    ExpM1 exp_m1() Y: |x| x.exp_m1(); |_, y| y + 1.0;
+
+    /// y = √x.
+    Sqrt sqrt() Y: |x| x.sqrt(); |_, y| y.reciprocal() * 0.5;
+
+    /// y = x².
+    Square square() X: |x| x * x; |x, _| x * 2.0;
+
+    /// y = 1/x.
+    Reciprocal reciprocal() Y: |x| T::ONE / x; |_, y| -(y.clone() * y);
+
+    /// y = xᵃ for a constant exponent a; the slope a·xᵃ⁻¹ is 0 where a is 0.
+    Powf powf(exponent) X:
+        |x| x.powf(exponent);
+        |x, _| if exponent == 0.0 { N::constant(0.0) } else { x.powf(exponent - 1.0) * exponent };
+
+    /// y = |x|; the slope at 0 is 0.
+    Abs abs() X: |x| x.abs(); |x, _| sign(x);
+
+    /// y = sin x.
+    Sin sin() X: |x| x.sin(); |x, _| x.cos();
+
+    /// y = cos x.
+    Cos cos() X: |x| x.cos(); |x, _| -x.sin();
+
+    /// The logistic function y = 1/(1 + e⁻ˣ); y' = y(1 − y).
+    Sigmoid sigmoid() Y: |x| x.sigmoid(); |_, y| (-y.clone() + 1.0) * y;
+
+    /// The hyperbolic tangent y = (eˣ − e⁻ˣ)/(eˣ + e⁻ˣ); y' = 1 − y².
+    Tanh tanh() Y: |x| x.tanh(); |_, y| -(y.clone() * y) + 1.0;
+
+    /// y = max(0, x); NaN stays NaN. The slope at 0 is 0.
+    /// [PyTorch](https://pytorch.org/docs/stable/generated/torch.nn.ReLU.html)
+    Relu relu() Y:
+        |x| if x <= T::ZERO { T::ZERO } else { x };
+        |_, y| N::select(y.test(|y| y <= c(0.0)), N::constant(0.0), N::constant(1.0));
+
+    /// y = x where x > 0, else `negative_slope`·x; the slope at 0 is `negative_slope`.
+    /// [PyTorch](https://pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html)
+    LeakyRelu leaky_relu(negative_slope) X:
+        |x| if x > T::ZERO { x } else { x * negative_slope };
+        |x, _| N::select(x.test(|x| x > c(0.0)), N::constant(1.0), N::constant(negative_slope));
+
+    /// y = x limited to [`low`, `high`]; NaN stays NaN. The slope is 1 strictly between the bounds, else 0.
+    Clamp clamp(low, high) X:
+        |x| if x < low { low } else if x > high { high } else { x };
+        |x, _| {
+            let inside = x.test(|x| x > c(low) && x < c(high));
+            N::select(inside, N::constant(1.0), N::constant(0.0))
+        };
+}
+
+/// −1, 0 or 1; NaN stays NaN.
+fn sign<N: Number>(x: N) -> N {
+    let (below, nothing) = (x.test(|x| x < c(0.0)), x.test(|x| x == c(0.0)));
+    let above = N::select(x.test(|x| x > c(0.0)), N::constant(1.0), N::constant(f64::NAN));
+    N::select(below, N::constant(-1.0), N::select(nothing, N::constant(0.0), above))
+}

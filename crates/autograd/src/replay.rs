@@ -1,0 +1,294 @@
+//! Replaying a tape backwards: gradients, and gradients of gradients.
+//!
+//! The cotangent of every recorded variable is collected at its position on the tape; walking the positions backwards
+//! meets each after everything that used it. What a pullback reads is re-attached *with* its keys where the gradients
+//! are to be differentiated, so that the pullback itself is recorded, and *without* where they are not, so that the
+//! same code records nothing and the values can be let go of as soon as they are passed.
+
+use retrograd_tensor::{Error, Float, Result, Tensor};
+use smallvec::SmallVec;
+
+use crate::op::stale;
+use crate::tape::{Key, Kind, Node, Saved};
+use crate::{Gradients, Tape, Var};
+
+impl<T: Float> Var<T> {
+    /// The gradients of this scalar with respect to every parameter and leaf that it depends on.
+    ///
+    /// The tape lets go of the values that it kept; a second `backward` over the same operations is an error
+    /// (use [`grad`], which keeps them).
+    ///
+    /// # Errors
+    /// If this is no scalar, is not recorded, was recorded before its tape was cleared, or depends on operations that
+    /// were replayed before.
+    #[track_caller]
+    pub fn backward(&self) -> Result<Gradients<T>> {
+        if self.numel() != 1 {
+            return Err(Error::new("backward", format!("expected a scalar, found shape {}", self.shape())));
+        }
+        self.backward_with(self.value().ones_like())
+    }
+
+    /// As [`backward`](Self::backward) for a variable of any shape: the gradients of Σ `cotangent`·self.
+    ///
+    /// # Errors
+    /// As [`backward`](Self::backward), and if `cotangent` has another shape.
+    #[track_caller]
+    pub fn backward_with(&self, cotangent: Tensor<T>) -> Result<Gradients<T>> {
+        let (tape, key) = recorded("backward", self)?;
+        let mut gradients = Gradients::new(tape.id(), tape.nodes().updates().to_vec());
+        let mut replay =
+            Replay::new("backward", tape, key, same_shape("backward", self, Var::from(cotangent))?)?;
+        replay.run(
+            Keep::Nothing,
+            |_| true,
+            |leaf, parameter, g| gradients.insert(leaf, parameter, g.into_value()),
+        )?;
+        Ok(gradients)
+    }
+}
+
+/// The gradients of the scalar `y` with respect to the variables `x`, as variables of the same tape: they can be
+/// computed with and differentiated again, to any order.
+///
+/// ```
+/// # use retrograd_autograd::{Tape, grad};
+/// # use retrograd_tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.leaf(Tensor::scalar(2.0f64));
+/// let y = &x * &x * &x;
+/// let [dy] = grad(&y, [&x])?;      // 3x²
+/// let [ddy] = grad(&dy, [&x])?;    // 6x
+/// assert_eq!((dy.item()?, ddy.item()?), (12.0, 12.0));
+/// # Ok::<(), retrograd_tensor::Error>(())
+/// ```
+///
+/// # Errors
+/// If `y` is no scalar, a variable is not recorded or is from before a clear, they are on different tapes, `y` does not
+/// depend on one of `x`, or [`backward`](Var::backward) has passed over the operations between them.
+#[track_caller]
+pub fn grad<T: Float, const N: usize>(y: &Var<T>, x: [&Var<T>; N]) -> Result<[Var<T>; N]> {
+    if y.numel() != 1 {
+        return Err(Error::new("grad", format!("expected a scalar, found shape {}", y.shape())));
+    }
+    grad_with(y, x, &Var::from(y.value().ones_like()))
+}
+
+/// As [`grad`] for a variable of any shape: the gradients of Σ `cotangent`·`y`, which are differentiable with respect to
+/// `cotangent` as well.
+///
+/// # Errors
+/// As [`grad`], and if `cotangent` has another shape than `y`.
+#[track_caller]
+pub fn grad_with<T: Float, const N: usize>(
+    y: &Var<T>,
+    x: [&Var<T>; N],
+    cotangent: &Var<T>,
+) -> Result<[Var<T>; N]> {
+    let (tape, key) = recorded("grad", y)?;
+    let mut keys: SmallVec<[Key; 4]> = SmallVec::new();
+    for x in x {
+        let (other, key) = recorded("grad", x)?;
+        if !other.is(tape) {
+            return Err(Error::new("grad", "a variable is on another tape than the scalar"));
+        }
+        keys.push(key);
+    }
+    let mut replay = Replay::new("grad", tape, key, same_shape("grad", y, cotangent.clone())?)?;
+    let influenced = replay.influenced_by(&keys);
+    replay.run(Keep::Everything, |position| influenced[position], |_, _, _| {})?;
+
+    let mut found: [Option<Var<T>>; N] = std::array::from_fn(|i| replay.take(keys[i]));
+    // A variable asked for twice has its gradient twice.
+    for i in 0..N {
+        if found[i].is_none() {
+            let twin = keys[..i].iter().position(|key| *key == keys[i]);
+            found[i] = twin.and_then(|twin| found[twin].clone());
+        }
+    }
+    if let Some(i) = found.iter().position(Option::is_none) {
+        return Err(Error::new("grad", format!("the scalar does not depend on variable {i}")));
+    }
+    Ok(found.map(|g| g.expect("checked above")))
+}
+
+#[track_caller]
+fn recorded<'a, T: Float>(op: &'static str, var: &'a Var<T>) -> Result<(&'a Tape<T>, Key)> {
+    let (Some(tape), Some(key)) = (var.tape(), var.key()) else {
+        let fact = "the variable is not recorded: it depends on no parameter and no leaf of a tape";
+        return Err(Error::new(op, fact));
+    };
+    if var.is_stale() {
+        return Err(stale(op));
+    }
+    Ok((tape, key))
+}
+
+#[track_caller]
+fn same_shape<T: Float>(op: &'static str, y: &Var<T>, cotangent: Var<T>) -> Result<Var<T>> {
+    if cotangent.shape() != y.shape() {
+        return Err(Error::new(
+            op,
+            format!("the cotangent has shape {}, not {}", cotangent.shape(), y.shape()),
+        ));
+    }
+    Ok(cotangent)
+}
+
+/// What a replay leaves on the tape.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// Values are let go of as they are passed, and the pullbacks record nothing.
+    Nothing,
+    /// Everything stays, and the pullbacks are recorded.
+    Everything,
+}
+
+struct Replay<'a, T: Float> {
+    op: &'static str,
+    tape: &'a Tape<T>,
+    /// The cotangent of the variable at each position, as far as it is known.
+    cotangents: Vec<Option<Var<T>>>,
+}
+
+/// An operation taken from the tape to be pulled back.
+struct Step<T: Float> {
+    op: std::rc::Rc<dyn crate::op::AnyOp<T>>,
+    inputs: SmallVec<[Var<T>; 3]>,
+    output: Var<T>,
+    /// The position of each input that is recorded.
+    positions: SmallVec<[Option<usize>; 3]>,
+}
+
+impl<'a, T: Float> Replay<'a, T> {
+    #[track_caller]
+    fn new(op: &'static str, tape: &'a Tape<T>, y: Key, cotangent: Var<T>) -> Result<Self> {
+        let position = tape.nodes().get(y).map(|node| node.position).ok_or_else(|| stale(op))?;
+        let mut cotangents = vec![None; position + 1];
+        cotangents[position] = Some(cotangent);
+        Ok(Self { op, tape, cotangents })
+    }
+
+    /// Which positions depend on the variables `x`.
+    fn influenced_by(&self, x: &[Key]) -> Vec<bool> {
+        let nodes = self.tape.nodes();
+        let mut influenced = vec![false; self.cotangents.len()];
+        for position in 0..influenced.len() {
+            let key = nodes.order()[position];
+            influenced[position] = x.contains(&key)
+                || nodes.get(key).is_some_and(|node| {
+                    let mut sources = node.inputs.iter().filter_map(|input| nodes.get(input.key?));
+                    sources.any(|source| influenced[source.position])
+                });
+        }
+        influenced
+    }
+
+    /// Walks the positions backwards, pulling each cotangent back to those inputs whose position is `wanted`, and hands
+    /// the cotangents of leaves to `leaf`.
+    #[track_caller]
+    fn run(
+        &mut self,
+        keep: Keep,
+        wanted: impl Fn(usize) -> bool,
+        mut leaf: impl FnMut(Key, Option<crate::ParamId>, Var<T>),
+    ) -> Result<()> {
+        for position in (0..self.cotangents.len()).rev() {
+            if self.cotangents[position].is_none() || !wanted(position) {
+                continue;
+            }
+            let key = self.tape.nodes().order()[position];
+            let Some(step) = self.step(key, keep)? else {
+                if keep == Keep::Nothing
+                    && let Some(g) = self.cotangents[position].take()
+                {
+                    let parameter = match self.tape.nodes().get(key) {
+                        Some(Node { kind: Kind::Leaf(parameter), .. }) => *parameter,
+                        _ => None,
+                    };
+                    leaf(key, parameter, g);
+                }
+                continue;
+            };
+            // A variable that `grad` was asked for keeps its cotangent.
+            let g = match keep {
+                Keep::Nothing => self.cotangents[position].take(),
+                Keep::Everything => self.cotangents[position].clone(),
+            };
+            let Some(g) = g else { continue };
+            let wants: SmallVec<[bool; 3]> = step.positions.iter().map(|p| p.is_some_and(&wanted)).collect();
+            if !wants.contains(&true) {
+                continue;
+            }
+            let pulled = step.op.vjp(&step.inputs, &step.output, &g, &wants)?;
+            drop(g);
+            for ((source, g), wanted) in std::iter::zip(step.positions, pulled).zip(wants) {
+                if let (Some(source), Some(g), true) = (source, g, wanted) {
+                    self.collect(source, g)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The operation at `key`, or nothing if it is a leaf.
+    #[track_caller]
+    fn step(&self, key: Key, keep: Keep) -> Result<Option<Step<T>>> {
+        let mut nodes = self.tape.nodes_mut();
+        let Some(node) = nodes.get_mut(key) else { return Err(stale(self.op)) };
+        let Kind::Op(op) = &node.kind else { return Ok(None) };
+        let op = op.clone();
+        if node.spent {
+            return Err(Error::new(
+                self.op,
+                format!(
+                    "`{}` (at {}) was replayed before, and its values are gone; compute it again",
+                    op.name(),
+                    node.at
+                ),
+            ));
+        }
+        let (inputs, output) = match keep {
+            Keep::Nothing => {
+                node.spent = true;
+                let nothing = Tensor::shape_only([0].into());
+                (std::mem::take(&mut node.inputs), std::mem::replace(&mut node.output, nothing))
+            }
+            Keep::Everything => (node.inputs.clone(), node.output.clone()),
+        };
+        let positions = inputs.iter().map(|input| Some(nodes.get(input.key?)?.position)).collect();
+        drop(nodes);
+        let attach = |Saved { value, key }: Saved<T>| match keep {
+            Keep::Nothing => Var::from(value),
+            Keep::Everything => Var::attached(value, self.tape.clone(), key),
+        };
+        let inputs = inputs.into_iter().map(attach).collect();
+        let output = attach(Saved { value: output, key: Some(key) });
+        Ok(Some(Step { op, inputs, output, positions }))
+    }
+
+    /// Adds to the cotangent at a position.
+    #[track_caller]
+    fn collect(&mut self, position: usize, g: Var<T>) -> Result<()> {
+        let sum = match self.cotangents[position].take() {
+            None => g,
+            Some(sum) if sum.is_recorded() || g.is_recorded() => sum.add(&g)?,
+            Some(sum) => {
+                let tape = sum.tape().cloned();
+                let mut value = sum.into_value();
+                value.accumulate(g.value())?;
+                match tape {
+                    Some(tape) => Var::attached(value, tape, None),
+                    None => Var::from(value),
+                }
+            }
+        };
+        self.cotangents[position] = Some(sum);
+        Ok(())
+    }
+
+    fn take(&mut self, key: Key) -> Option<Var<T>> {
+        let position = self.tape.nodes().get(key)?.position;
+        self.cotangents.get_mut(position)?.take()
+    }
+}

@@ -1,0 +1,316 @@
+//! The tape: what was computed, in order.
+//!
+//! A slotmap keeps no order, and after it is cleared and used again its iteration order differs from that of
+//! insertion, so `order` is the truth and the map is never iterated. The map's generations tell a handle from before a
+//! clear. A tape never owns a [`Var`] (which owns its tape, so that neither would ever be freed): nodes hold [`Saved`]
+//! values, and replay re-attaches them.
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::collections::HashMap;
+use std::panic::Location;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use retrograd_tensor::{Float, Tensor};
+use slotmap::SlotMap;
+use smallvec::SmallVec;
+
+use crate::op::AnyOp;
+use crate::{Buffer, ParamId, Parameter, Update, Var};
+
+slotmap::new_key_type! {
+    /// The place of a variable on its tape.
+    pub(crate) struct Key;
+}
+
+/// The identity of a tape, unique in the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TapeId(u64);
+
+/// One forward pass: its operations in order, its leaves, its mode, its random numbers, and the updates it reports.
+///
+/// Cloning gives another handle of the same tape.
+///
+/// ```
+/// # use retrograd_autograd::Tape;
+/// # use retrograd_tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.leaf(Tensor::from([1.0f32, 2.0, 3.0]));
+/// let y = x.square().sum(..)?;
+/// let gradients = y.backward()?;
+/// assert_eq!(gradients.wrt(&x).unwrap(), &Tensor::from([2.0, 4.0, 6.0]));
+/// # Ok::<(), retrograd_tensor::Error>(())
+/// ```
+pub struct Tape<T: Float = f32>(Rc<RefCell<Nodes<T>>>);
+
+pub(crate) struct Nodes<T: Float> {
+    id: TapeId,
+    map: SlotMap<Key, Node<T>>,
+    order: Vec<Key>,
+    leaves: HashMap<ParamId, Key>,
+    training: bool,
+    rng: StdRng,
+    updates: Vec<Update<T>>,
+    /// The operations of the pass before the last clear, at their positions: one that is recorded again at the same
+    /// position moves into the old one's memory.
+    retired: Vec<Option<Rc<dyn AnyOp<T>>>>,
+}
+
+/// A variable's place on the tape: a leaf, or an operation with what its pullback reads.
+pub(crate) struct Node<T: Float> {
+    pub(crate) kind: Kind<T>,
+    pub(crate) inputs: SmallVec<[Saved<T>; 3]>,
+    pub(crate) output: Tensor<T>,
+    /// The line of the program that computed it.
+    pub(crate) at: &'static Location<'static>,
+    pub(crate) position: usize,
+    /// Whether a replay has passed and let go of the values.
+    pub(crate) spent: bool,
+}
+
+pub(crate) enum Kind<T: Float> {
+    Leaf(Option<ParamId>),
+    Op(Rc<dyn AnyOp<T>>),
+}
+
+/// A variable without its tape; a value that no pullback reads is kept as its shape only.
+#[derive(Clone)]
+pub(crate) struct Saved<T: Float> {
+    pub(crate) value: Tensor<T>,
+    pub(crate) key: Option<Key>,
+}
+
+impl<T: Float> Tape<T> {
+    /// An empty tape, in training mode, whose random numbers begin at seed 0.
+    #[expect(clippy::new_without_default, reason = "`Tape::default()` would hide that it trains")]
+    pub fn new() -> Self {
+        Self::seeded(0)
+    }
+
+    /// An empty tape, in training mode; the same seed gives the same random numbers.
+    pub fn seeded(seed: u64) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(Rc::new(RefCell::new(Nodes {
+            id: TapeId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            map: SlotMap::with_key(),
+            order: Vec::new(),
+            leaves: HashMap::new(),
+            training: true,
+            rng: StdRng::seed_from_u64(seed),
+            updates: Vec::new(),
+            retired: Vec::new(),
+        })))
+    }
+
+    /// The tape in evaluation mode: it records, but dropout and its like act as in evaluation.
+    pub fn eval(self) -> Self {
+        self.nodes_mut().training = false;
+        self
+    }
+
+    /// Whether layers act as in training.
+    pub fn is_training(&self) -> bool {
+        self.nodes().training
+    }
+
+    /// A variable of this tape to which no gradient flows: what a model is fed with.
+    pub fn constant(&self, value: impl Into<Tensor<T>>) -> Var<T> {
+        Var::attached(value.into(), self.clone(), None)
+    }
+
+    /// A variable of this tape to which gradients flow.
+    #[track_caller]
+    pub fn leaf(&self, value: impl Into<Tensor<T>>) -> Var<T> {
+        let key = self.nodes_mut().insert_leaf(None);
+        Var::attached(value.into(), self.clone(), Some(key))
+    }
+
+    /// A parameter as a leaf of this tape, the same one however often it is asked for; a constant if it is frozen.
+    #[track_caller]
+    pub fn parameter(&self, parameter: &Parameter<T>) -> Var<T> {
+        let mut nodes = self.nodes_mut();
+        let key = match nodes.leaves.get(&parameter.id()) {
+            _ if parameter.is_frozen() => None,
+            Some(&key) => Some(key),
+            None => {
+                let key = nodes.insert_leaf(Some(parameter.id()));
+                nodes.leaves.insert(parameter.id(), key);
+                Some(key)
+            }
+        };
+        Var::attached(parameter.value().clone(), self.clone(), key)
+    }
+
+    /// Forgets everything recorded, keeping the memory for the next pass; the random numbers go on. Variables from
+    /// before are refused from now on.
+    pub fn clear(&self) {
+        let nodes = &mut *self.nodes_mut();
+        nodes.retired.clear();
+        for key in nodes.order.drain(..) {
+            nodes.retired.push(match nodes.map.remove(key) {
+                Some(Node { kind: Kind::Op(op), .. }) => Some(op),
+                _ => None,
+            });
+        }
+        nodes.leaves.clear();
+        nodes.updates.clear();
+    }
+
+    /// The number of leaves and operations recorded since the last [`clear`](Self::clear).
+    pub fn len(&self) -> usize {
+        self.nodes().order.len()
+    }
+
+    /// Whether nothing is recorded.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of the values that the tape keeps for the pullbacks.
+    pub fn saved_bytes(&self) -> usize {
+        let nodes = self.nodes();
+        let bytes = |tensor: &Tensor<T>| tensor.held_bytes();
+        nodes
+            .in_order()
+            .map(|(_, node)| bytes(&node.output) + node.inputs.iter().map(|x| bytes(&x.value)).sum::<usize>())
+            .sum()
+    }
+
+    /// Runs `draw` with the tape's random number generator.
+    pub fn random<R>(&self, draw: impl FnOnce(&mut StdRng) -> R) -> R {
+        draw(&mut self.nodes_mut().rng)
+    }
+
+    /// Reports that `buffer` should become (1 − `weight`)·buffer + `weight`·`value`. A forward pass changes no model;
+    /// the change travels with the [`Gradients`](crate::Gradients) and is made by the optimizer.
+    pub fn report(&self, buffer: &Buffer<T>, weight: f64, value: Tensor<T>) {
+        self.nodes_mut().updates.push(Update { buffer: buffer.id(), weight, value });
+    }
+
+    /// The updates reported so far, which are then no longer the tape's.
+    pub fn take_updates(&self) -> Vec<Update<T>> {
+        std::mem::take(&mut self.nodes_mut().updates)
+    }
+
+    /// Records an operation on variables, at least one of which is on this tape, whose value is `y`.
+    #[track_caller]
+    pub(crate) fn record<O: AnyOp<T>>(&self, op: O, x: &[&Var<T>], y: Tensor<T>) -> Var<T> {
+        let wants: SmallVec<[bool; 3]> = x.iter().map(|x| x.is_recorded()).collect();
+        if !wants.contains(&true) {
+            return Var::attached(y, self.clone(), None);
+        }
+        let (read, reads_output) = op.reads(&wants);
+        let keep = |value: &Tensor<T>, read: bool| match read {
+            true => value.clone(),
+            false => Tensor::shape_only(value.shape().clone()),
+        };
+        let inputs = std::iter::zip(x, read)
+            .map(|(x, read)| Saved { value: keep(x.value(), read), key: x.key() })
+            .collect();
+        let output = keep(&y, reads_output);
+        let at = Location::caller();
+        let mut nodes = self.nodes_mut();
+        let kind = Kind::Op(nodes.shelter(op));
+        let key = nodes.insert(kind, inputs, output, at);
+        drop(nodes);
+        Var::attached(y, self.clone(), Some(key))
+    }
+
+    pub(crate) fn nodes(&self) -> Ref<'_, Nodes<T>> {
+        self.0.borrow()
+    }
+
+    pub(crate) fn nodes_mut(&self) -> RefMut<'_, Nodes<T>> {
+        self.0.borrow_mut()
+    }
+
+    pub(crate) fn id(&self) -> TapeId {
+        self.nodes().id
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn contains(&self, key: Key) -> bool {
+        self.nodes().map.contains_key(key)
+    }
+}
+
+impl<T: Float> Clone for Tape<T> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T: Float> std::fmt::Debug for Tape<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let nodes = self.nodes();
+        f.debug_struct("Tape")
+            .field("recorded", &nodes.order.len())
+            .field("training", &nodes.training)
+            .finish()
+    }
+}
+
+impl<T: Float> Nodes<T> {
+    #[track_caller]
+    fn insert_leaf(&mut self, parameter: Option<ParamId>) -> Key {
+        self.insert(
+            Kind::Leaf(parameter),
+            SmallVec::new(),
+            Tensor::shape_only([0].into()),
+            Location::caller(),
+        )
+    }
+
+    fn insert(
+        &mut self,
+        kind: Kind<T>,
+        inputs: SmallVec<[Saved<T>; 3]>,
+        output: Tensor<T>,
+        at: &'static Location<'static>,
+    ) -> Key {
+        let position = self.order.len();
+        let key = self.map.insert(Node { kind, inputs, output, at, position, spent: false });
+        self.order.push(key);
+        key
+    }
+
+    /// The operation in memory of its own: that of the operation which stood at this position before the last clear,
+    /// if it was of the same type and nobody else holds it.
+    fn shelter<O: AnyOp<T>>(&mut self, op: O) -> Rc<dyn AnyOp<T>> {
+        let retired = self.retired.get_mut(self.order.len()).and_then(Option::take);
+        if let Some(mut old) = retired
+            && let Some(any) = Rc::get_mut(&mut old)
+            && let Some(place) = (any as &mut dyn std::any::Any).downcast_mut::<O>()
+        {
+            *place = op;
+            return old;
+        }
+        Rc::new(op)
+    }
+
+    pub(crate) fn get(&self, key: Key) -> Option<&Node<T>> {
+        self.map.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Node<T>> {
+        self.map.get_mut(key)
+    }
+
+    pub(crate) fn order(&self) -> &[Key] {
+        &self.order
+    }
+
+    /// The nodes in the order they were recorded.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (Key, &Node<T>)> {
+        self.order.iter().map(|&key| (key, &self.map[key]))
+    }
+
+    pub(crate) fn updates(&self) -> &[Update<T>] {
+        &self.updates
+    }
+}

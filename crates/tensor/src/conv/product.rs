@@ -1,0 +1,242 @@
+//! The three kernels as products with unfolded images, for each group of channels:
+//!
+//! - output: y = w · unfold(x)
+//! - input: x = fold(wᵀ · y)
+//! - weight: w = Σ y · unfold(x)ᵀ over images
+//!
+//! Images are unfolded a block of positions at a time, so that a block is still in the cache when it is multiplied.
+//! Where images have few positions, several make one product. Images are shared out among threads by the geometry
+//! alone, and partial sums of the weight are added in order: the number of threads never shows in a result.
+
+use super::Geometry;
+use super::multiply::{self, Rows};
+use super::unfold::{Block, Images, Unfold};
+use crate::gemm::Write;
+use crate::storage::Storage;
+use crate::window::Axis;
+use crate::{Float, par};
+
+/// Elements of an unfolded matrix that stay in the second-level cache next to what the product needs.
+const UNFOLDED: usize = 64 * 1024;
+/// Columns below which a product is held up by fetching the weight.
+const COLUMNS: usize = 128;
+/// Partial sums of the weight that can be computed at the same time.
+const PARTS: usize = 8;
+/// Elements that the partial sums of the weight may have in all.
+const PARTIAL: usize = 1 << 22;
+
+pub(super) struct Product {
+    unfold: Unfold,
+    batch: usize,
+    groups: usize,
+    /// Output channels of a group.
+    channels: usize,
+    /// Rows of an unfolded matrix: input channels of a group times taps.
+    rows: usize,
+    /// Elements of an input image, and of one group of it.
+    in_image: usize,
+    in_group: usize,
+    /// Elements of an output image, and of one channel of it.
+    out_image: usize,
+    out_plane: usize,
+    /// Images in one product, and positions of each of them.
+    images: usize,
+    positions: usize,
+    /// Whether an image is its own unfolded matrix: one tap that sees every element once.
+    pointwise: bool,
+}
+
+impl Product {
+    pub(super) fn new(geo: &Geometry) -> Self {
+        let (in_plane, out_plane) = (geo.in_plane(), geo.out_plane());
+        let rows = geo.group_in() * geo.taps();
+        // At most a quarter of the batch, which leaves something for other threads.
+        let images = (COLUMNS / out_plane).min(geo.batch.div_ceil(4)).max(1);
+        let once = |axis: &Axis| {
+            axis.kernel == 1 && axis.stride == 1 && axis.before == 0 && axis.output == axis.input
+        };
+        Self {
+            unfold: Unfold::new(geo),
+            batch: geo.batch,
+            groups: geo.groups,
+            channels: geo.group_out(),
+            rows,
+            in_image: geo.in_channels * in_plane,
+            in_group: geo.group_in() * in_plane,
+            out_image: geo.out_channels * out_plane,
+            out_plane,
+            images,
+            positions: (UNFOLDED / rows).max(COLUMNS),
+            pointwise: images == 1 && geo.axes.iter().all(once),
+        }
+    }
+
+    pub(super) fn output<T: Float>(&self, x: &[T], w: &[T], y: &mut [T]) {
+        par::chunks(y, self.images * self.out_image, |task, y| {
+            let images = self.some_images(y.len() / self.out_image);
+            let mut scratch = self.scratch(images.count);
+            let (col, beside) = (scratch.0.make_mut(), scratch.1.make_mut());
+            for group in 0..self.groups {
+                let x = &x[task * self.images * self.in_image + group * self.in_group..];
+                let y = &mut y[group * self.channels * self.out_plane..];
+                let w = self.weight_of(w, group);
+                for block in self.unfold.blocks(self.positions) {
+                    let col = self.unfolded(x, images, &block, col);
+                    if images.count == 1 {
+                        multiply::output(w, self.rows, col, &mut y[block.start..], self.out_plane);
+                    } else {
+                        multiply::output(w, self.rows, col, beside, col.len);
+                        self.spread(beside, images.count, y);
+                    }
+                }
+            }
+        });
+    }
+
+    pub(super) fn input<T: Float>(&self, w: &[T], y: &[T], x: &mut [T]) {
+        par::chunks(x, self.images * self.in_image, |task, x| {
+            let images = self.some_images(x.len() / self.in_image);
+            let mut scratch = self.scratch(images.count);
+            let (col, beside) = (scratch.0.make_mut(), scratch.1.make_mut());
+            if !self.pointwise {
+                x.fill(T::ZERO);
+            }
+            for group in 0..self.groups {
+                let x = &mut x[group * self.in_group..];
+                let y = &y[task * self.images * self.out_image + group * self.channels * self.out_plane..];
+                let w = self.weight_of(w, group);
+                if self.pointwise {
+                    let y = Rows { data: y, len: self.out_plane, stride: self.out_plane };
+                    multiply::input(w, self.rows, y, &mut x[..self.in_group]);
+                    continue;
+                }
+                for block in self.unfold.blocks(self.positions) {
+                    let y = self.side_by_side(y, self.channels, images.count, &block, beside);
+                    let col = &mut col[..self.rows * y.len];
+                    multiply::input(w, self.rows, y, col);
+                    self.unfold.fold(col, images, &block, x);
+                }
+            }
+        });
+    }
+
+    pub(super) fn weight<T: Float>(&self, y: &[T], x: &[T], w: &mut [T]) {
+        let products = self.batch.div_ceil(self.images);
+        let parts = (PARTIAL / w.len()).clamp(1, PARTS.min(products));
+        let each = products.div_ceil(parts) * self.images;
+        let parts = self.batch.div_ceil(each);
+        if parts == 1 {
+            return self.partial_weights(y, x, each, w);
+        }
+        let len = w.len();
+        let mut partial = Storage::unspecified(parts * len);
+        self.partial_weights(y, x, each, partial.make_mut());
+        let chunk = par::GRAIN / parts;
+        par::chunks(w, chunk, |i, w| {
+            w.copy_from_slice(&partial[i * chunk..][..w.len()]);
+            for part in 1..parts {
+                w.iter_mut().zip(&partial[part * len + i * chunk..]).for_each(|(w, &p)| *w += p);
+            }
+        });
+    }
+
+    /// The weight for every `each` images, one after the other. A large one is computed in bands of output channels,
+    /// each of which unfolds the images anew, so that there is work for several threads.
+    fn partial_weights<T: Float>(&self, y: &[T], x: &[T], each: usize, partial: &mut [T]) {
+        let whole_groups = partial.len() / (self.channels * self.rows);
+        let mut channels = self.channels;
+        while whole_groups * (self.channels / channels) < PARTS
+            && channels.is_multiple_of(2)
+            && channels >= 128
+        {
+            channels /= 2;
+        }
+        let bands = self.groups * (self.channels / channels);
+        par::chunks(partial, channels * self.rows, |task, w| {
+            let (part, channel) = (task / bands, task % bands * channels);
+            let mut scratch = self.scratch(self.images);
+            let (col, beside) = (scratch.0.make_mut(), scratch.1.make_mut());
+            let x = &x[channel / self.channels * self.in_group..];
+            let y = &y[channel * self.out_plane..];
+            let mut write = Write::Overwrite;
+            let end = ((part + 1) * each).min(self.batch);
+            for first in (part * each..end).step_by(self.images) {
+                let images = self.some_images(self.images.min(end - first));
+                let (x, y) = (&x[first * self.in_image..], &y[first * self.out_image..]);
+                for block in self.unfold.blocks(self.positions) {
+                    let col = self.unfolded(x, images, &block, col);
+                    let y = self.side_by_side(y, channels, images.count, &block, beside);
+                    multiply::weight(y, col, self.rows, w, write);
+                    write = Write::Add;
+                }
+            }
+        });
+    }
+
+    fn some_images(&self, count: usize) -> Images {
+        Images { count, stride: self.in_image }
+    }
+
+    fn weight_of<'w, T>(&self, w: &'w [T], group: usize) -> &'w [T] {
+        let len = self.channels * self.rows;
+        &w[group * len..][..len]
+    }
+
+    /// Memory for an unfolded matrix of some images, and for their outputs side by side.
+    fn scratch<T: Float>(&self, images: usize) -> (Storage<T>, Storage<T>) {
+        let columns = images * self.positions.min(self.out_plane);
+        let unfolded = if self.pointwise { 0 } else { self.rows * columns };
+        let beside = if images == 1 { 0 } else { self.channels * columns };
+        (Storage::unspecified(unfolded), Storage::unspecified(beside))
+    }
+
+    /// The unfolded matrix of a block, of which `x` begins at the group's first channel of the first image.
+    fn unfolded<'c, T: Float>(
+        &self,
+        x: &'c [T],
+        images: Images,
+        block: &Block,
+        col: &'c mut [T],
+    ) -> Rows<'c, T> {
+        if self.pointwise {
+            return Rows { data: &x[block.start..], len: block.len(), stride: self.out_plane };
+        }
+        let len = images.count * block.len();
+        let col = &mut col[..self.rows * len];
+        self.unfold.unfold(x, images, block, col);
+        Rows { data: col, len, stride: len }
+    }
+
+    /// The outputs of a block as a matrix `[channels, images · positions]`: a view of one image, a copy of several.
+    fn side_by_side<'c, T: Float>(
+        &self,
+        y: &'c [T],
+        channels: usize,
+        images: usize,
+        block: &Block,
+        beside: &'c mut [T],
+    ) -> Rows<'c, T> {
+        if images == 1 {
+            return Rows { data: &y[block.start..], len: block.len(), stride: self.out_plane };
+        }
+        let len = images * self.out_plane;
+        for (channel, row) in beside.chunks_exact_mut(len).take(channels).enumerate() {
+            for (image, part) in row.chunks_exact_mut(self.out_plane).enumerate() {
+                part.copy_from_slice(
+                    &y[image * self.out_image + channel * self.out_plane..][..self.out_plane],
+                );
+            }
+        }
+        Rows { data: beside, len, stride: len }
+    }
+
+    /// Brings the outputs of several images from side by side to their places.
+    fn spread<T: Float>(&self, beside: &[T], images: usize, y: &mut [T]) {
+        for (channel, row) in beside.chunks_exact(images * self.out_plane).take(self.channels).enumerate() {
+            for (image, part) in row.chunks_exact(self.out_plane).enumerate() {
+                y[image * self.out_image + channel * self.out_plane..][..self.out_plane]
+                    .copy_from_slice(part);
+            }
+        }
+    }
+}

@@ -1,0 +1,306 @@
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::*;
+use crate::Result;
+
+/// F's terms, one by one: calls `term(x index, w index, y index)` for each.
+fn for_each_term(geo: &Geometry, mut term: impl FnMut(usize, usize, usize)) {
+    let [input, kernel, output] =
+        [geo.axes.map(|a| a.input), geo.axes.map(|a| a.kernel), geo.axes.map(|a| a.output)];
+    let flat = |extents: [usize; 3], at: [usize; 3]| (at[0] * extents[1] + at[1]) * extents[2] + at[2];
+    let every = |extents: [usize; 3]| {
+        let [d, h, w] = extents;
+        (0..d).flat_map(move |i| (0..h).flat_map(move |j| (0..w).map(move |k| [i, j, k])))
+    };
+    let (group_in, group_out) = (geo.in_channels / geo.groups, geo.out_channels / geo.groups);
+    for n in 0..geo.batch {
+        for k in 0..geo.out_channels {
+            for c in 0..group_in {
+                for o in every(output) {
+                    for t in every(kernel) {
+                        let at: [Option<usize>; 3] = std::array::from_fn(|i| {
+                            let a = geo.axes[i];
+                            (o[i] * a.stride + t[i] * a.dilation)
+                                .checked_sub(a.before)
+                                .filter(|&at| at < a.input)
+                        });
+                        let [Some(d), Some(h), Some(w)] = at else { continue };
+                        let channel = k / group_out * group_in + c;
+                        let x = (n * geo.in_channels + channel) * input.iter().product::<usize>()
+                            + flat(input, [d, h, w]);
+                        let w = (k * group_in + c) * kernel.iter().product::<usize>() + flat(kernel, t);
+                        let y =
+                            (n * geo.out_channels + k) * output.iter().product::<usize>() + flat(output, o);
+                        term(x, w, y);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn numel(geo: &Geometry, slot: Slot) -> usize {
+    geo.shape(slot).numel()
+}
+
+fn naive(geo: &Geometry, slot: Slot, a: &[f64], b: &[f64]) -> Vec<f64> {
+    let mut result = vec![0.0; numel(geo, slot)];
+    for_each_term(geo, |x, w, y| match slot {
+        Slot::Input => result[x] += a[w] * b[y],
+        Slot::Weight => result[w] += a[y] * b[x],
+        Slot::Output => result[y] += a[x] * b[w],
+    });
+    result
+}
+
+fn solved<T: Float>(geo: &Geometry, slot: Slot, a: &[T], b: &[T]) -> Vec<T> {
+    let mut result = vec![T::NAN; numel(geo, slot)];
+    solve(geo, slot, [a, b], &mut result);
+    result
+}
+
+fn noise(rng: &mut StdRng, len: usize) -> Vec<f64> {
+    (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+fn random<const D: usize>(rng: &mut StdRng) -> Geometry {
+    loop {
+        let groups = rng.random_range(1..=3);
+        let depthwise = rng.random_bool(0.25);
+        let group_in = if depthwise { 1 } else { rng.random_range(1..=3) };
+        let group_out = if depthwise { 1 } else { rng.random_range(1..=4) };
+        let mut input = vec![rng.random_range(0..=9), groups * group_in];
+        let mut weight = vec![groups * group_out, group_in];
+        let mut sliding = Sliding::<D>::default();
+        for axis in 0..D {
+            input.push(rng.random_range(1..=if D == 3 { 7 } else { 12 }));
+            weight.push(rng.random_range(1..=4));
+            sliding.stride[axis] = [1, 1, 2, 3, 5][rng.random_range(0..5)];
+            sliding.dilation[axis] = [1, 1, 2, 3][rng.random_range(0..4)];
+            sliding.padding[axis] = [rng.random_range(0..=3), rng.random_range(0..=3)];
+            if rng.random_bool(0.3) {
+                sliding.padding[axis] = [weight[axis + 2] / 2; 2]; // as a rule, the extent is kept
+            }
+        }
+        if let Ok(geo) = Geometry::convolution("test", &input, &weight, groups, sliding) {
+            return geo;
+        }
+    }
+}
+
+/// Geometries of every kind: random ones of each number of axes, and some that force what random ones seldom meet.
+fn geometries() -> Vec<Geometry> {
+    let mut rng = StdRng::seed_from_u64(7);
+    let mut all = Vec::new();
+    for _ in 0..120 {
+        all.extend([random::<1>(&mut rng), random::<2>(&mut rng), random::<3>(&mut rng)]);
+    }
+    let same = Sliding::<2> { padding: [[1; 2]; 2], ..Default::default() };
+    let mut add = |input: [usize; 4], weight: [usize; 4], groups, sliding| {
+        all.push(Geometry::convolution("test", &input, &weight, groups, sliding).unwrap());
+    };
+    add([3, 2, 150, 171], [2, 2, 3, 3], 1, same); // several blocks of lines
+    add([2, 60, 1, 3000], [2, 60, 1, 3], 1, Sliding { padding: [[0; 2], [1; 2]], ..Default::default() }); // blocks within a line
+    add([9, 8, 4, 4], [6, 8, 1, 1], 1, Sliding::default()); // pointwise, several images in a product
+    add([9, 8, 14, 14], [6, 8, 1, 1], 1, Sliding::default()); // pointwise, its own unfolded matrix
+    add([5, 8, 14, 14], [8, 1, 1, 1], 8, Sliding::default()); // the same, depthwise
+    add([11, 16, 3, 3], [256, 16, 3, 3], 1, same); // a weight in bands
+    add([17, 6, 5, 4], [6, 1, 3, 3], 6, same); // depthwise, several images in a product
+    add([1, 1, 3, 3], [1, 1, 2, 2], 1, Sliding { padding: [[9; 2]; 2], ..Default::default() }); // mostly padding
+    add([0, 2, 5, 5], [3, 2, 3, 3], 1, same);
+    add([2, 0, 5, 5], [3, 0, 3, 3], 1, same);
+    add([2, 2, 0, 5], [3, 2, 3, 3], 1, Sliding { padding: [[2; 2]; 2], ..Default::default() });
+    all
+}
+
+fn assert_close(
+    actual: impl IntoIterator<Item = f64>,
+    expected: &[f64],
+    tolerance: f64,
+    what: impl Fn() -> String,
+) {
+    for (i, (a, &e)) in actual.into_iter().zip(expected).enumerate() {
+        assert!((a - e).abs() <= tolerance * (1.0 + e.abs()), "{a} ≠ {e} at {i} of {}", what());
+    }
+}
+
+#[test]
+fn every_kernel_equals_the_sum_of_its_terms() {
+    let mut rng = StdRng::seed_from_u64(1);
+    for geo in geometries() {
+        for slot in [Slot::Input, Slot::Weight, Slot::Output] {
+            let [a, b] = slot.operands().map(|slot| noise(&mut rng, numel(&geo, slot)));
+            let expected = naive(&geo, slot, &a, &b);
+            let what = || format!("the {slot:?} of {geo:?}");
+            assert_close(solved(&geo, slot, &a, &b), &expected, 1e-11, what);
+            let [a, b] = [a, b].map(|v| v.into_iter().map(|v| v as f32).collect::<Vec<_>>());
+            assert_close(solved(&geo, slot, &a, &b).into_iter().map(f64::from), &expected, 1e-3, what);
+        }
+    }
+}
+
+#[test]
+fn the_three_kernels_are_one_trilinear_form() {
+    let mut rng = StdRng::seed_from_u64(2);
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    for geo in geometries() {
+        let [x, w, y] =
+            [Slot::Input, Slot::Weight, Slot::Output].map(|slot| noise(&mut rng, numel(&geo, slot)));
+        let by_output = dot(&solved(&geo, Slot::Output, &x, &w), &y);
+        let by_input = dot(&solved(&geo, Slot::Input, &w, &y), &x);
+        let by_weight = dot(&solved(&geo, Slot::Weight, &y, &x), &w);
+        assert_close([by_input, by_weight], &[by_output; 2], 1e-9, || format!("{geo:?}"));
+    }
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_bit() {
+    let mut rng = StdRng::seed_from_u64(3);
+    let same = Sliding::<2> { padding: [[1; 2]; 2], ..Default::default() };
+    for (input, weight, groups) in [
+        ([13, 5, 20, 20], [7, 5, 3, 3], 1),
+        ([21, 16, 4, 4], [256, 16, 3, 3], 1),
+        ([6, 32, 17, 17], [32, 1, 3, 3], 32),
+        ([2, 8, 90, 90], [8, 4, 3, 3], 2),
+    ] {
+        let geo = Geometry::convolution("test", &input, &weight, groups, same).unwrap();
+        for slot in [Slot::Input, Slot::Weight, Slot::Output] {
+            let [a, b] = slot.operands().map(|slot| -> Vec<f32> {
+                noise(&mut rng, numel(&geo, slot)).into_iter().map(|v| v as f32).collect()
+            });
+            let [one, two, three] = [1, 2, 3].map(|threads| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let result = pool.install(|| solved(&geo, slot, &a, &b));
+                result.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            });
+            assert!(one == two && two == three, "the {slot:?} of {geo:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_in_the_result_does_not_matter() {
+    let geo = Geometry::convolution(
+        "test",
+        &[2, 3, 5, 5],
+        &[4, 3, 1, 1],
+        1,
+        Sliding { stride: [2, 2], ..Default::default() },
+    );
+    let geo = geo.unwrap();
+    let (w, y) = (vec![1.0; numel(&geo, Slot::Weight)], vec![1.0; numel(&geo, Slot::Output)]);
+    let x = solved(&geo, Slot::Input, &w, &y); // `solved` begins with NaN
+    assert_eq!(x[..10], [4.0, 0.0, 4.0, 0.0, 4.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+}
+
+#[test]
+fn the_output_has_pytorchs_extent() {
+    let extent = |h, k, stride, dilation, padding| {
+        let sliding = Sliding { stride: [stride], dilation: [dilation], padding: [padding] };
+        Geometry::convolution("conv1d", &[1, 1, h], &[1, 1, k], 1, sliding)
+            .map(|geo| geo.shape(Slot::Output)[2])
+    };
+    assert_eq!(extent(28, 5, 1, 1, [2, 2]).unwrap(), 28);
+    assert_eq!(extent(224, 7, 2, 1, [3, 3]).unwrap(), 112);
+    assert_eq!(extent(10, 3, 3, 2, [0, 1]).unwrap(), 3);
+    assert_eq!(extent(5, 5, 1, 1, [0, 0]).unwrap(), 1);
+    assert!(extent(4, 5, 1, 1, [0, 0]).is_err());
+}
+
+#[test]
+fn a_transposed_convolution_has_pytorchs_extent() {
+    for (h, k, stride, dilation, padding, extra) in [
+        (4, 3, 2, 1, [1, 1], 1),
+        (4, 2, 2, 1, [0, 0], 0),
+        (7, 4, 1, 3, [2, 1], 2), // an output padding beyond the stride, below the dilation
+        (1, 1, 5, 1, [0, 0], 4),
+    ] {
+        let sliding = Sliding { stride: [stride], dilation: [dilation], padding: [padding] };
+        let geo =
+            Geometry::transposed("conv_transpose1d", &[2, 6, h], &[6, 2, k], 2, sliding, [extra]).unwrap();
+        let expected = (h - 1) * stride + dilation * (k - 1) + extra + 1 - padding[0] - padding[1];
+        assert_eq!(geo.shape(Slot::Input), [2, 4, expected]);
+        assert_eq!(geo.shape(Slot::Weight), [6, 2, k]);
+        assert_eq!(geo.shape(Slot::Output), [2, 6, h]);
+        let mut rng = StdRng::seed_from_u64(4);
+        let [w, y] = Slot::Input.operands().map(|slot| noise(&mut rng, numel(&geo, slot)));
+        let naive = naive(&geo, Slot::Input, &w, &y);
+        assert_close(solved(&geo, Slot::Input, &w, &y), &naive, 1e-12, || format!("{geo:?}"));
+    }
+}
+
+#[test]
+fn what_cannot_be_convolved_is_refused_with_its_numbers() {
+    let conv = |input: &[usize], weight: &[usize], groups, sliding: Sliding<2>| {
+        Geometry::convolution("conv2d", input, weight, groups, sliding)
+    };
+    let plain = Sliding::default();
+    let fact = |geometry: Result<Geometry>| geometry.unwrap_err().fact().to_owned();
+    assert_eq!(
+        fact(conv(&[1, 28, 28], &[6, 1, 5, 5], 1, plain)),
+        "input [1, 28, 28] has 3 axes (expected 4: batch, channels and 2 more)"
+    );
+    assert_eq!(
+        fact(conv(&[1, 4, 28, 28], &[6, 2, 5, 5], 3, plain)),
+        "3 groups do not divide the channels of input [1, 4, 28, 28] and weight [6, 2, 5, 5]"
+    );
+    assert!(fact(conv(&[1, 4, 28, 28], &[6, 2, 5, 5], 0, plain)).starts_with("0 groups"));
+    assert_eq!(
+        fact(conv(&[1, 4, 28, 28], &[6, 3, 5, 5], 2, plain)),
+        "input [1, 4, 28, 28] has 4 / 2 channels in each group, but weight [6, 3, 5, 5] takes 3"
+    );
+    assert_eq!(
+        fact(conv(
+            &[1, 1, 9, 2],
+            &[1, 1, 3, 3],
+            1,
+            Sliding { dilation: [1, 2], padding: [[0; 2], [1; 2]], ..plain }
+        )),
+        "the kernel does not fit into the padded input at axis -1: 2·(3 − 1) + 1 = 5 > 2 + 1 + 1 = 4"
+    );
+    assert_eq!(
+        fact(conv(&[1, 1, 9, 9], &[1, 1, 3, 3], 1, Sliding { stride: [0, 1], ..plain })),
+        "stride 0 at axis -2 (expected at least 1)"
+    );
+    assert_eq!(
+        fact(conv(&[1, 1, 9, 9], &[1, 1, 3, 0], 1, plain)),
+        "kernel 0 at axis -1 (expected at least 1)"
+    );
+    let transposed = Geometry::transposed("t", &[1, 1, 4, 4], &[1, 1, 3, 3], 1, Sliding::default(), [0, 1]);
+    assert_eq!(
+        fact(transposed),
+        "output padding 1 at axis -1 (expected less than the stride 1 or the dilation 1)"
+    );
+    let nothing = Sliding { padding: [[3; 2]; 2], ..Default::default() };
+    assert_eq!(
+        fact(Geometry::transposed("t", &[1, 1, 4, 4], &[1, 1, 3, 3], 1, nothing, [0, 0])),
+        "the padding leaves nothing at axis -2: (4 − 1)·1 + 1·(3 − 1) + 0 + 1 = 6 ≤ 3 + 3"
+    );
+}
+
+#[test]
+fn numbers_that_overflow_are_errors() {
+    for huge in [usize::MAX, usize::MAX / 2, usize::MAX / 4, 1 << 60, 1 << 40] {
+        let plain = Sliding::default();
+        for sliding in [
+            Sliding { padding: [[huge; 2]; 2], ..plain },
+            Sliding { padding: [[huge, 0]; 2], ..plain },
+            Sliding { dilation: [huge; 2], ..plain },
+        ] {
+            assert!(Geometry::convolution("conv2d", &[1, 1, 3, 3], &[1, 1, 3, 3], 1, sliding).is_err());
+        }
+        for sliding in [
+            Sliding { stride: [huge; 2], ..plain },
+            Sliding { dilation: [huge; 2], ..plain },
+            Sliding { padding: [[huge; 2]; 2], ..plain },
+        ] {
+            assert!(Geometry::transposed("t", &[1, 1, 3, 3], &[1, 1, 3, 3], 1, sliding, [0; 2]).is_err());
+        }
+        assert!(Geometry::transposed("t", &[1, 1, 3, 3], &[1, huge, 3, 3], 3, plain, [0; 2]).is_err());
+        let far = Sliding { stride: [huge; 2], ..plain };
+        let geo = Geometry::convolution("conv2d", &[1, 1, 3, 3], &[1, 1, 3, 3], 1, far).unwrap();
+        assert_eq!(solved(&geo, Slot::Output, &[1.0; 9], &[1.0; 9]), [9.0]);
+        assert_eq!(solved(&geo, Slot::Input, &[2.0; 9], &[1.0]), [2.0; 9]);
+    }
+}

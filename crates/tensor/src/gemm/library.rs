@@ -1,0 +1,58 @@
+//! The kernels of the library matrixmultiply: for `f64`, and for `f32` where there is no kernel of our own.
+
+use super::Write;
+use super::nest::Kernel;
+use super::view::{MatMut, MatRef};
+
+/// No bound, and no overflow when rounded up to itself.
+const ANY: usize = usize::MAX / 2;
+
+macro_rules! library {
+    ($name:ident, $t:ty, $gemm:path) => {
+        /// A kernel whose tiles may have any size, and its B any strides: the library blocks, packs and chooses
+        /// instructions itself. What must be packed anyway, because it is no matrix in memory, is packed as one.
+        #[derive(Clone, Copy)]
+        pub(super) struct $name;
+
+        impl Kernel for $name {
+            type Scalar = $t;
+            const MR: usize = ANY;
+            const NR: usize = ANY;
+            const MC: usize = ANY;
+            const KC: usize = 256;
+            const NC: usize = ANY;
+
+            fn columns(_rows: usize) -> usize {
+                ANY
+            }
+
+            fn tile(self, a: MatRef<'_, $t>, b: MatRef<'_, $t>, mut c: MatMut<'_, $t>, write: Write) {
+                assert!(a.rows() == c.rows() && b.cols() == c.cols() && a.cols() == b.rows());
+                let beta = if write == Write::Add { 1.0 } else { 0.0 };
+                // SAFETY: the assertion above and the invariant of the views keep every element that is read or
+                // written within its slice; those of C are exclusively borrowed and do not overlap each other.
+                unsafe {
+                    $gemm(
+                        a.rows(),
+                        a.cols(),
+                        b.cols(),
+                        1.0,
+                        a.data().as_ptr(),
+                        a.row_stride() as isize,
+                        a.col_stride() as isize,
+                        b.data().as_ptr(),
+                        b.row_stride() as isize,
+                        b.col_stride() as isize,
+                        beta,
+                        c.as_mut_ptr(),
+                        c.row_stride() as isize,
+                        1,
+                    )
+                }
+            }
+        }
+    };
+}
+
+library!(Sgemm, f32, matrixmultiply::sgemm);
+library!(Dgemm, f64, matrixmultiply::dgemm);

@@ -1,0 +1,114 @@
+//! The micro-kernels: a tile of C in registers, written once for every kind of [`Vector`].
+
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
+use super::vector::Vector;
+use crate::gemm::Write;
+use crate::gemm::view::{MatMut, MatRef};
+
+/// C = A·B or C += A·B for `R` rows and at most `S` vectors of columns, as `R·S` vectors of sums.
+///
+/// At each depth p, row p of B is loaded once and element (r, p) of A spread over a vector for each row r. Each
+/// element of C is one chain of fused multiplications and additions in the order of p, wherever in a tile it is.
+/// With `FULL` the tile is `S` vectors wide; otherwise masks keep to its columns.
+///
+/// # Safety
+/// The processor has the vector's instructions. A is R×k, B k×n with adjacent columns, and C R×n, where n is
+/// `S · LANES` if `FULL`, and at most that otherwise.
+#[inline(always)]
+pub(super) unsafe fn tile<V: Vector, const R: usize, const S: usize, const FULL: bool>(
+    a: MatRef<'_, f32>,
+    b: MatRef<'_, f32>,
+    c: &mut MatMut<'_, f32>,
+    write: Write,
+) {
+    let (row_step, depth_step) = (a.row_stride(), a.col_stride());
+    let (depth, b_step, c_step, cols) = (a.cols(), b.row_stride(), c.row_stride(), c.cols());
+    let (mut a, mut b, c) = (a.data().as_ptr(), b.data().as_ptr(), c.as_mut_ptr());
+
+    // SAFETY: by the caller's promise and the invariant of the views, p < k, r < R and the columns below n are
+    // elements of A, B and C; the masks are those of the columns below n. Pointers beyond are formed without
+    // being read.
+    unsafe {
+        for r in 0..R {
+            for s in 0..S {
+                _mm_prefetch::<_MM_HINT_T0>(c.wrapping_add(r * c_step + s * V::LANES).cast());
+            }
+        }
+        let mut masks = [V::mask(0); S];
+        for s in 0..S {
+            masks[s] = V::mask(cols.saturating_sub(s * V::LANES));
+        }
+        let mut sums = [[V::zero(); S]; R];
+        for _ in 0..depth {
+            let mut row = [V::zero(); S];
+            for s in 0..S {
+                let from = b.wrapping_add(s * V::LANES);
+                row[s] = if FULL { V::load(from) } else { V::load_part(from, masks[s]) };
+            }
+            for r in 0..R {
+                let factor = V::splat(a.wrapping_add(r * row_step));
+                for s in 0..S {
+                    sums[r][s] = factor.mul_add(row[s], sums[r][s]);
+                }
+            }
+            a = a.wrapping_add(depth_step);
+            b = b.wrapping_add(b_step);
+        }
+        for r in 0..R {
+            for s in 0..S {
+                let at = c.wrapping_add(r * c_step + s * V::LANES);
+                let mut sum = sums[r][s];
+                if write == Write::Add {
+                    sum = sum.add(if FULL { V::load(at) } else { V::load_part(at, masks[s]) });
+                }
+                if FULL { sum.store(at) } else { sum.store_part(at, masks[s]) }
+            }
+        }
+    }
+}
+
+/// C = A·B or C += A·B for `R` rows and at most `S` columns, as `R·S` scalar products.
+///
+/// # Safety
+/// The processor has the vector's instructions. A is R×k with adjacent columns, B k×n with adjacent rows, and C
+/// R×n, where 1 ≤ n ≤ `S`.
+#[inline(always)]
+pub(super) unsafe fn dots<V: Vector, const R: usize, const S: usize>(
+    a: MatRef<'_, f32>,
+    b: MatRef<'_, f32>,
+    c: &mut MatMut<'_, f32>,
+    write: Write,
+) {
+    let (depth, cols) = (a.cols(), c.cols());
+    let (row_step, col_step) = (a.row_stride(), b.col_stride());
+    let (a, b) = (a.data().as_ptr(), b.data().as_ptr());
+
+    // SAFETY: by the caller's promise and the invariant of the views, the elements at p < k of the R rows of A and
+    // of the columns of B are adjacent and within them; the mask is that of the elements left.
+    unsafe {
+        let mut sums = [[V::zero(); S]; R];
+        let whole = depth - depth % V::LANES;
+        let mask = V::mask(depth - whole);
+        for p in (0..depth).step_by(V::LANES) {
+            let load = |from: *const f32| if p < whole { V::load(from) } else { V::load_part(from, mask) };
+            let mut x = [V::zero(); R];
+            for r in 0..R {
+                x[r] = load(a.wrapping_add(r * row_step + p));
+            }
+            for s in 0..S {
+                // A column that is missing repeats the last.
+                let y = load(b.wrapping_add(s.min(cols - 1) * col_step + p));
+                for r in 0..R {
+                    sums[r][s] = x[r].mul_add(y, sums[r][s]);
+                }
+            }
+        }
+        for r in 0..R {
+            for (s, c) in c.row(r).iter_mut().enumerate() {
+                let sum = sums[r][s].sum();
+                *c = if write == Write::Add { *c + sum } else { sum };
+            }
+        }
+    }
+}

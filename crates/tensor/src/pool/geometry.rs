@@ -1,0 +1,303 @@
+//! Where the windows of a pooling lie, with every number checked once and for all.
+
+use smallvec::SmallVec;
+
+use crate::window::{Axis, axis_name, reach};
+use crate::{Error, Result, Shape};
+
+/// A window and how it slides, for each of `D` axes, outermost first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window<const D: usize> {
+    /// The window's extents.
+    pub kernel: [usize; D],
+    /// How far apart neighbouring windows begin.
+    pub stride: [usize; D],
+    /// Padding imagined on either side of the input.
+    pub padding: [usize; D],
+    /// Whether a last window that reaches beyond the padded input counts, as long as it begins before the padding
+    /// after the input.
+    pub ceil_mode: bool,
+}
+
+/// Windows side by side, without padding.
+impl<const D: usize> From<[usize; D]> for Window<D> {
+    fn from(kernel: [usize; D]) -> Self {
+        Self { kernel, stride: kernel, padding: [0; D], ceil_mode: false }
+    }
+}
+
+/// A fully resolved pooling over 1, 2 or 3 axes of tensors `[batch, channels, …]`: which inputs each output sees.
+///
+/// Kept as three axes, the leading ones of extent 1. Each window sees at least one input, and no number overflows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pooling {
+    leading: [usize; 2],
+    sides: [Side; 3],
+    /// How many of the axes, counted from the back, the caller's tensors have.
+    rank: usize,
+}
+
+/// One axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Side {
+    Sliding(Axis),
+    /// Output o of O sees the inputs from ⌊o·H/O⌋ to ⌈(o + 1)·H/O⌉ of H.
+    Adaptive {
+        input: usize,
+        output: usize,
+    },
+}
+
+/// The inputs that one output sees along an axis: from `start`, each `step` of the axis, to before `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reach {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Inputs and padding that the window covers, without what lies beyond the padding.
+    pub(super) padded: usize,
+}
+
+/// What an axis' outputs see, one after the other.
+pub(super) type Reaches = SmallVec<[Reach; 32]>;
+
+impl Pooling {
+    /// Maximum pooling of a tensor `[batch, channels, …]` by windows whose neighbouring elements are `dilation` apart.
+    ///
+    /// Each extent H becomes ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, the quotient rounded up in
+    /// ceil mode, in which a last window that would begin after the input is dropped; as in
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html).
+    ///
+    /// # Errors
+    /// If a kernel, stride or dilation is 0, the padding exceeds half of the window, the input is smaller than the
+    /// window, a window would see padding alone, or a number overflows. `op` is the operation that the message names.
+    #[track_caller]
+    pub fn max<const D: usize>(
+        op: &'static str,
+        input: &[usize],
+        window: Window<D>,
+        dilation: [usize; D],
+    ) -> Result<Self> {
+        Self::sliding(op, input, window, dilation)
+    }
+
+    /// Average pooling of a tensor `[batch, channels, …]`; the extents are those of [`Pooling::max`].
+    ///
+    /// # Errors
+    /// As [`Pooling::max`].
+    #[track_caller]
+    pub fn average<const D: usize>(op: &'static str, input: &[usize], window: Window<D>) -> Result<Self> {
+        Self::sliding(op, input, window, [1; D])
+    }
+
+    /// Pooling of a tensor `[batch, channels, …]` to the extents `output`, by windows from ⌊o·H/O⌋ to ⌈(o + 1)·H/O⌉.
+    ///
+    /// # Errors
+    /// If an extent is 0 or a number overflows.
+    #[track_caller]
+    pub fn adaptive<const D: usize>(op: &'static str, input: &[usize], output: [usize; D]) -> Result<Self> {
+        check_rank::<D>(op, input)?;
+        let mut sides = [Side::Adaptive { input: 1, output: 1 }; 3];
+        for (axis, i) in (0..D).zip(3 - D..3) {
+            let (input, output) = (input[axis + 2], output[axis]);
+            if input == 0 || output == 0 {
+                return Err(Error::new(
+                    op,
+                    format!(
+                        "{input} to {output} elements at axis {} (expected at least 1 of both)",
+                        axis_name(i)
+                    ),
+                ));
+            }
+            if output.checked_mul(input).is_none() {
+                return Err(Error::new(op, format!("{input} · {output} overflows at axis {}", axis_name(i))));
+            }
+            sides[i] = Side::Adaptive { input, output };
+        }
+        Self::of(op, input, sides, D)
+    }
+
+    #[track_caller]
+    fn sliding<const D: usize>(
+        op: &'static str,
+        input: &[usize],
+        window: Window<D>,
+        dilation: [usize; D],
+    ) -> Result<Self> {
+        check_rank::<D>(op, input)?;
+        let mut sides = [Side::Adaptive { input: 1, output: 1 }; 3];
+        for (axis, i) in (0..D).zip(3 - D..3) {
+            let (kernel, stride, padding) = (window.kernel[axis], window.stride[axis], window.padding[axis]);
+            let axis = Axis {
+                input: input[axis + 2],
+                kernel,
+                output: 0,
+                stride,
+                dilation: dilation[axis],
+                before: padding,
+                after: padding,
+            };
+            sides[i] = Side::Sliding(pooled(op, i, axis, window.ceil_mode, D)?);
+        }
+        Self::of(op, input, sides, D)
+    }
+
+    /// The pooling, unless its tensors are too large or a window sees no input.
+    #[track_caller]
+    fn of(op: &'static str, input: &[usize], sides: [Side; 3], rank: usize) -> Result<Self> {
+        let pooling = Self { leading: [input[0], input[1]], sides, rank };
+        if pooling.input().checked_numel().is_none() || pooling.output().checked_numel().is_none() {
+            return Err(Error::new(op, format!("the result of input {input:?} is too large")));
+        }
+        for (i, side) in sides.iter().enumerate() {
+            if let Some(o) = side.reaches().iter().position(|reach| reach.start >= reach.end) {
+                let name = axis_name(i);
+                return Err(Error::new(op, format!("window {o} at axis {name} sees padding alone: {side}")));
+            }
+        }
+        Ok(pooling)
+    }
+
+    /// The shape of what is pooled.
+    pub fn input(&self) -> Shape {
+        self.shape(Side::input)
+    }
+
+    /// The shape of the result.
+    pub fn output(&self) -> Shape {
+        self.shape(Side::output)
+    }
+
+    fn shape(&self, extent: impl Fn(&Side) -> usize) -> Shape {
+        self.leading.into_iter().chain(self.sides[3 - self.rank..].iter().map(extent)).collect()
+    }
+
+    /// The extents of a plane that is pooled.
+    pub(super) fn in_extents(&self) -> [usize; 3] {
+        self.sides.each_ref().map(Side::input)
+    }
+
+    /// The extents of a plane of results.
+    pub(super) fn out_extents(&self) -> [usize; 3] {
+        self.sides.each_ref().map(Side::output)
+    }
+
+    /// What the outputs along each axis see.
+    pub(super) fn reaches(&self) -> [Reaches; 3] {
+        self.sides.each_ref().map(Side::reaches)
+    }
+
+    /// How far apart neighbouring elements of a window are, along each axis.
+    pub(super) fn steps(&self) -> [usize; 3] {
+        self.sides.each_ref().map(|side| match side {
+            Side::Sliding(axis) => axis.dilation,
+            Side::Adaptive { .. } => 1,
+        })
+    }
+}
+
+impl Side {
+    fn input(&self) -> usize {
+        match *self {
+            Side::Sliding(axis) => axis.input,
+            Side::Adaptive { input, .. } => input,
+        }
+    }
+
+    fn output(&self) -> usize {
+        match *self {
+            Side::Sliding(axis) => axis.output,
+            Side::Adaptive { output, .. } => output,
+        }
+    }
+
+    fn reaches(&self) -> Reaches {
+        (0..self.output()).map(|o| self.reach(o)).collect()
+    }
+
+    fn reach(&self, o: usize) -> Reach {
+        match *self {
+            Side::Sliding(Axis { input, kernel, stride, dilation, before, .. }) => {
+                let first = o * stride;
+                let span = dilation * (kernel - 1) + 1;
+                // In the padding before the input, by whole steps to the first element of the window that is not.
+                let outside = before.saturating_sub(first);
+                let start = first + outside.div_ceil(dilation) * dilation - before;
+                let end = (first + span).saturating_sub(before).min(input);
+                Reach { start, end, padded: (first + span).min(input + 2 * before) - first }
+            }
+            Side::Adaptive { input, output } => {
+                let (start, end) = (o * input / output, ((o + 1) * input).div_ceil(output));
+                Reach { start, end, padded: end - start }
+            }
+        }
+    }
+}
+
+/// The numbers, as messages spell them.
+impl std::fmt::Display for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Side::Sliding(Axis { input, kernel, stride, dilation, before, .. }) => write!(
+                f,
+                "input {input}, kernel {kernel}, stride {stride}, padding {before}, dilation {dilation}"
+            ),
+            Side::Adaptive { input, output } => write!(f, "input {input}, output {output}"),
+        }
+    }
+}
+
+#[track_caller]
+fn check_rank<const D: usize>(op: &'static str, input: &[usize]) -> Result<()> {
+    if input.len() == D + 2 {
+        return Ok(());
+    }
+    let fact = format!(
+        "input {input:?} has {} axes (expected {}: batch, channels and {D} more)",
+        input.len(),
+        D + 2
+    );
+    Err(Error::new(op, fact))
+}
+
+/// The axis with its output's extent, if there is one.
+#[track_caller]
+fn pooled(op: &'static str, i: usize, axis: Axis, ceil_mode: bool, rank: usize) -> Result<Axis> {
+    let Axis { input, kernel, stride, dilation, before: padding, .. } = axis;
+    let at = axis_name(i);
+    for (name, value) in [("input", input), ("kernel", kernel), ("stride", stride), ("dilation", dilation)] {
+        if value == 0 {
+            return Err(Error::new(op, format!("{name} 0 at axis {at} (expected at least 1)")));
+        }
+    }
+    let counted = || {
+        let span = reach(kernel, dilation)?;
+        let padded = input.checked_add(padding.checked_mul(2)?)?;
+        // The largest number that is computed with hereafter.
+        padded.checked_add(span)?.checked_add(stride)?.checked_add(dilation)?;
+        Some((span, padded))
+    };
+    let Some((span, padded)) = counted() else {
+        return Err(Error::new(op, format!("extents overflow at axis {at}: {}", Side::Sliding(axis))));
+    };
+    // PyTorch's rule, whose three-dimensional form does not count the dilation.
+    let half = if rank == 3 { kernel / 2 } else { span / 2 };
+    if padding > half {
+        let fact = format!("padding {padding} at axis {at} (expected at most {half}, half of the window)");
+        return Err(Error::new(op, fact));
+    }
+    let room = if ceil_mode { padded + stride - 1 } else { padded };
+    if room < span {
+        return Err(Error::new(
+            op,
+            format!(
+                "the window does not fit into the padded input at axis {at}: {dilation}·({kernel} − 1) + 1 = {span} > \
+                 {input} + 2·{padding} = {padded}"
+            ),
+        ));
+    }
+    let mut output = (room - span) / stride + 1;
+    if ceil_mode && (output - 1) * stride >= input + padding {
+        output -= 1;
+    }
+    Ok(Axis { output, ..axis })
+}

@@ -1,0 +1,278 @@
+//! Pooling: the maximum or the average of each window of each plane, and the average's adjoint.
+//!
+//! A plane is one channel of one image. What an output sees is a range of inputs along each axis, whether windows
+//! slide or adapt to the input's extent, so that one set of loops computes both. They go through a line of outputs at
+//! a time, and through the lines of inputs that it sees.
+
+mod geometry;
+
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroI64;
+
+use rayon::prelude::*;
+use smallvec::SmallVec;
+
+pub use geometry::{Pooling, Window};
+
+use crate::storage::Storage;
+use crate::{Float, par, simd};
+use geometry::{Reach, Reaches};
+
+/// What an average divides the sum of a window by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Divisor {
+    /// The inputs and the padding that the window covers, but never what lies beyond the padding.
+    IncludePadding,
+    /// The inputs that the window covers.
+    ExcludePadding,
+    /// Always the same number.
+    Fixed(NonZeroI64),
+}
+
+/// y = the maximum of each window; index = where it stands in its plane, counted flat.
+///
+/// Padding is skipped. Of equal maxima the first in row-major order is taken, of NaNs, which are greater than all
+/// numbers, the last.
+///
+/// # Panics
+/// If a slice is not as long as its shape says.
+pub(crate) fn max_pool<T: Float>(geo: &Pooling, x: &[T], y: &mut [T], index: &mut [i64]) {
+    let planes = Planes::new(geo, x.len(), y.len());
+    assert_eq!(y.len(), index.len(), "elements and indices of {geo:?}");
+    let each = planes.out_len * planes.in_a_task();
+    y.par_chunks_mut(each).zip(index.par_chunks_mut(each)).enumerate().for_each(|(task, (y, index))| {
+        simd::dispatch(
+            #[inline(always)]
+            || {
+                let x = x[task * planes.in_a_task() * planes.in_len..].chunks_exact(planes.in_len);
+                let y = y.chunks_exact_mut(planes.out_len);
+                let index = index.chunks_exact_mut(planes.out_len);
+                for ((x, y), index) in x.zip(y).zip(index) {
+                    planes.max(x, y, index);
+                }
+            },
+        )
+    });
+}
+
+/// y = the sum of each window, divided.
+///
+/// # Panics
+/// If a slice is not as long as its shape says, or the windows are dilated.
+pub(crate) fn avg_pool<T: Float>(geo: &Pooling, divisor: Divisor, x: &[T], y: &mut [T]) {
+    let planes = Planes::new(geo, x.len(), y.len());
+    let divisors = Divisors::new(&planes, divisor);
+    par::chunks(y, planes.out_len * planes.in_a_task(), |task, y| {
+        let mut sums = Storage::unspecified(planes.input[2]);
+        let sums = sums.make_mut();
+        simd::dispatch(
+            #[inline(always)]
+            || {
+                let x = x[task * planes.in_a_task() * planes.in_len..].chunks_exact(planes.in_len);
+                for (x, y) in x.zip(y.chunks_exact_mut(planes.out_len)) {
+                    planes.average(x, y, &divisors, sums);
+                }
+            },
+        )
+    });
+}
+
+/// gx = the adjoint of [`avg_pool`] at g: each element of g, divided, goes to all inputs that its window covers.
+///
+/// # Panics
+/// If a slice is not as long as its shape says, or the windows are dilated.
+pub(crate) fn avg_pool_adjoint<T: Float>(geo: &Pooling, divisor: Divisor, g: &[T], gx: &mut [T]) {
+    let planes = Planes::new(geo, gx.len(), g.len());
+    let divisors = Divisors::new(&planes, divisor);
+    par::chunks(gx, planes.in_len * planes.in_a_task(), |task, gx| {
+        let mut shares = Storage::unspecified(planes.input[2]);
+        let shares = shares.make_mut();
+        simd::dispatch(
+            #[inline(always)]
+            || {
+                let g = g[task * planes.in_a_task() * planes.out_len..].chunks_exact(planes.out_len);
+                for (gx, g) in gx.chunks_exact_mut(planes.in_len).zip(g) {
+                    planes.spread(g, gx, &divisors, shares);
+                }
+            },
+        )
+    });
+}
+
+/// The loops over one plane.
+struct Planes {
+    /// The extents of a plane of inputs, and its elements; the elements of a plane of outputs.
+    input: [usize; 3],
+    in_len: usize,
+    out_len: usize,
+    /// What the outputs along each axis see.
+    reaches: [Reaches; 3],
+    /// How far apart neighbouring elements of a window are.
+    steps: [usize; 3],
+    /// Whether the outputs of a line see neighbouring pairs.
+    pairs: bool,
+}
+
+impl Planes {
+    fn new(geo: &Pooling, x: usize, y: usize) -> Self {
+        assert_eq!(Some(x), geo.input().checked_numel(), "elements of the input of {geo:?}");
+        assert_eq!(Some(y), geo.output().checked_numel(), "elements of the output of {geo:?}");
+        let (input, reaches, steps) = (geo.in_extents(), geo.reaches(), geo.steps());
+        let pair = |(o, r): (usize, &Reach)| steps[2] == 1 && r.start == 2 * o && r.end == 2 * o + 2;
+        Self {
+            input,
+            in_len: input.iter().product(),
+            out_len: reaches.iter().map(|reaches| reaches.len()).product(),
+            pairs: reaches[2].iter().enumerate().all(pair),
+            reaches,
+            steps,
+        }
+    }
+
+    /// How many planes make a task.
+    fn in_a_task(&self) -> usize {
+        (par::GRAIN / self.in_len.max(self.out_len)).max(1)
+    }
+
+    /// For each line of outputs, in order, what it sees along the first two axes.
+    #[inline(always)]
+    fn lines(&self) -> impl Iterator<Item = [Reach; 2]> {
+        let [depth, height, _] = &self.reaches;
+        depth.iter().flat_map(|&d| height.iter().map(move |&h| [d, h]))
+    }
+
+    /// The beginnings of the lines of inputs that a line of outputs sees.
+    #[inline(always)]
+    fn lines_seen(&self, [depth, height]: [Reach; 2]) -> impl Iterator<Item = usize> {
+        let ([_, high, wide], [deep_step, high_step, _]) = (self.input, self.steps);
+        (depth.start..depth.end).step_by(deep_step).flat_map(move |d| {
+            (height.start..height.end).step_by(high_step).map(move |h| (d * high + h) * wide)
+        })
+    }
+
+    #[inline(always)]
+    fn max<T: Float>(&self, x: &[T], y: &mut [T], index: &mut [i64]) {
+        let [_, _, wide] = self.input;
+        let width = &self.reaches[2];
+        let lines = y.chunks_exact_mut(width.len()).zip(index.chunks_exact_mut(width.len()));
+        for (reach, (y, index)) in self.lines().zip(lines) {
+            let first = (reach[0].start * self.input[1] + reach[1].start) * wide;
+            y.fill(T::NEG_INFINITY);
+            index.iter_mut().zip(width).for_each(|(index, reach)| *index = (first + reach.start) as i64);
+            for line in self.lines_seen(reach) {
+                self.max_line(&x[line..line + wide], line, y, index);
+            }
+        }
+    }
+
+    /// Takes the elements of one line of inputs, which begins at `start`, into the maxima.
+    #[inline(always)]
+    fn max_line<T: Float>(&self, x: &[T], start: usize, y: &mut [T], index: &mut [i64]) {
+        let take = |y: &mut T, index: &mut i64, at: usize, x: T| {
+            if x > *y || x.is_nan() {
+                (*y, *index) = (x, (start + at) as i64);
+            }
+        };
+        let outputs = y.iter_mut().zip(index);
+        if self.pairs {
+            for (o, ((y, index), x)) in outputs.zip(x.chunks_exact(2)).enumerate() {
+                take(y, index, 2 * o, x[0]);
+                take(y, index, 2 * o + 1, x[1]);
+            }
+        } else {
+            for ((y, index), reach) in outputs.zip(&self.reaches[2]) {
+                for at in (reach.start..reach.end).step_by(self.steps[2]) {
+                    take(y, index, at, x[at]);
+                }
+            }
+        }
+    }
+
+    /// Adds up the lines that a line of outputs sees, then what each output sees of that sum.
+    #[inline(always)]
+    fn average<T: Float>(&self, x: &[T], y: &mut [T], divisors: &Divisors<T>, sums: &mut [T]) {
+        let wide = self.input[2];
+        let width = &self.reaches[2];
+        for (reach, y) in self.lines().zip(y.chunks_exact_mut(width.len())) {
+            let mut lines = self.lines_seen(reach);
+            let first = lines.next().expect("a window sees an input");
+            sums.copy_from_slice(&x[first..first + wide]);
+            for line in lines {
+                sums.iter_mut().zip(&x[line..line + wide]).for_each(|(sum, &x)| *sum += x);
+            }
+            let divisors = divisors.of_line(reach);
+            if self.pairs {
+                for ((y, sums), divisor) in y.iter_mut().zip(sums.chunks_exact(2)).zip(divisors) {
+                    *y = (sums[0] + sums[1]) / divisor;
+                }
+            } else {
+                for ((y, reach), divisor) in y.iter_mut().zip(width).zip(divisors) {
+                    *y = sums[reach.start..reach.end].iter().copied().sum::<T>() / divisor;
+                }
+            }
+        }
+    }
+
+    /// Spreads each output over what it sees along the last axis, then that line over the lines that it sees.
+    #[inline(always)]
+    fn spread<T: Float>(&self, g: &[T], gx: &mut [T], divisors: &Divisors<T>, shares: &mut [T]) {
+        let wide = self.input[2];
+        let width = &self.reaches[2];
+        gx.fill(T::ZERO);
+        shares.fill(T::ZERO);
+        for (reach, g) in self.lines().zip(g.chunks_exact(width.len())) {
+            let divisors = divisors.of_line(reach);
+            if self.pairs {
+                for ((&g, shares), divisor) in g.iter().zip(shares.chunks_exact_mut(2)).zip(divisors) {
+                    shares.fill(g / divisor);
+                }
+            } else {
+                shares.fill(T::ZERO);
+                for ((&g, reach), divisor) in g.iter().zip(width).zip(divisors) {
+                    let share = g / divisor;
+                    shares[reach.start..reach.end].iter_mut().for_each(|sum| *sum += share);
+                }
+            }
+            for line in self.lines_seen(reach) {
+                gx[line..line + wide].iter_mut().zip(&*shares).for_each(|(gx, &share)| *gx += share);
+            }
+        }
+    }
+}
+
+/// The divisor of each window: a product of one factor for each axis.
+struct Divisors<T> {
+    divisor: Divisor,
+    /// The factors along the last axis.
+    width: SmallVec<[T; 32]>,
+}
+
+impl<T: Float> Divisors<T> {
+    fn new(planes: &Planes, divisor: Divisor) -> Self {
+        assert_eq!(planes.steps, [1; 3], "windows to average are not dilated");
+        let width = planes.reaches[2].iter().map(|reach| T::from_f64(extent(divisor, reach))).collect();
+        Self { divisor, width }
+    }
+
+    /// The divisors of a line of outputs.
+    #[inline(always)]
+    fn of_line(&self, [depth, height]: [Reach; 2]) -> impl Iterator<Item = T> {
+        let factor = match self.divisor {
+            Divisor::Fixed(divisor) => divisor.get() as f64,
+            divisor => extent(divisor, &depth) * extent(divisor, &height),
+        };
+        let factor = T::from_f64(factor);
+        self.width.iter().map(move |&width| factor * width)
+    }
+}
+
+/// What a window counts along an axis.
+fn extent(divisor: Divisor, reach: &Reach) -> f64 {
+    match divisor {
+        Divisor::IncludePadding => reach.padded as f64,
+        Divisor::ExcludePadding => (reach.end - reach.start) as f64,
+        Divisor::Fixed(_) => 1.0,
+    }
+}

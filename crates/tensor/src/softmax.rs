@@ -1,0 +1,110 @@
+//! Softmax and its logarithm along an axis.
+
+use crate::par;
+use crate::simd::dispatch;
+use crate::storage::Storage;
+use crate::{Float, Result, Tensor};
+
+impl<T: Float> Tensor<T> {
+    /// x − max − ln Σ e^(x − max) along `axis`, which never overflows.
+    ///
+    /// # Errors
+    /// If the axis does not exist.
+    #[track_caller]
+    pub fn log_softmax(&self, axis: isize) -> Result<Self> {
+        self.normalised("log_softmax", axis, |sum: T| sum.ln(), |x, max, ln_sum| (x - max) - ln_sum)
+    }
+
+    /// e^(x − max)/Σ e^(x − max) along `axis`, which never overflows.
+    ///
+    /// # Errors
+    /// If the axis does not exist.
+    #[track_caller]
+    pub fn softmax(&self, axis: isize) -> Result<Self> {
+        self.normalised("softmax", axis, |sum| sum, |x, max, sum| (x - max).exp() / sum)
+    }
+
+    /// `finish`(x, max, `total`(Σ e^(x − max))) along `axis`.
+    #[track_caller]
+    fn normalised(
+        &self,
+        op: &'static str,
+        axis: isize,
+        total: impl Fn(T) -> T + Sync,
+        finish: impl Fn(T, T, T) -> T + Sync,
+    ) -> Result<Self> {
+        let axis = self.shape().axis(op, axis)?;
+        let inner: usize = self.shape()[axis + 1..].iter().product();
+        let block = self.shape()[axis] * inner;
+        let x = self.as_slice();
+        Ok(Tensor::written(self.shape().clone(), |y| {
+            // An exponential costs about as much as sixteen additions.
+            par::rows(y, block, 16 * block, |first, blocks| {
+                for (i, y) in blocks.chunks_mut(block.max(1)).enumerate() {
+                    let x = &x[(first + i) * block..][..y.len()];
+                    match inner {
+                        1 => row(x, y, &total, &finish),
+                        _ => columns(x, y, inner, &total, &finish),
+                    }
+                }
+            });
+        }))
+    }
+}
+
+/// A whole row is normalised.
+#[inline(always)]
+fn row<T: Float>(x: &[T], y: &mut [T], total: &impl Fn(T) -> T, finish: &impl Fn(T, T, T) -> T) {
+    let max = x.iter().fold(T::NEG_INFINITY, |max, &x| larger(max, x));
+    dispatch(|| {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = (x - max).exp();
+        }
+    });
+    let sum = total(y.iter().copied().sum());
+    dispatch(|| {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = finish(x, max, sum);
+        }
+    });
+}
+
+/// Each of `inner` columns is normalised; a row of the block holds one element of each.
+#[inline(always)]
+fn columns<T: Float>(
+    x: &[T],
+    y: &mut [T],
+    inner: usize,
+    total: &impl Fn(T) -> T,
+    finish: &impl Fn(T, T, T) -> T,
+) {
+    let mut max = Storage::filled(inner, T::NEG_INFINITY);
+    let mut sum = Storage::filled(inner, T::ZERO);
+    let (max, sum) = (max.make_mut(), sum.make_mut());
+    dispatch(|| {
+        for x in x.chunks(inner) {
+            for (max, &x) in max.iter_mut().zip(x) {
+                *max = larger(*max, x);
+            }
+        }
+        for x in x.chunks(inner) {
+            for ((sum, &max), &x) in sum.iter_mut().zip(&*max).zip(x) {
+                *sum += (x - max).exp();
+            }
+        }
+        for sum in sum.iter_mut() {
+            *sum = total(*sum);
+        }
+        for (y, x) in y.chunks_mut(inner).zip(x.chunks(inner)) {
+            for (((y, &x), &max), &sum) in y.iter_mut().zip(x).zip(&*max).zip(&*sum) {
+                *y = finish(x, max, sum);
+            }
+        }
+    });
+}
+
+/// The larger of two numbers, NaN if one is.
+#[inline(always)]
+fn larger<T: Float>(a: T, b: T) -> T {
+    if a > b || a.is_nan() { a } else { b }
+}
