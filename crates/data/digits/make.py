@@ -4,7 +4,7 @@
 
 The CSV holds one digit a line: 64 pixels 0..16, row by row, then the label. No pixel is changed and no line
 moved; the numbers are only written as IDX (http://yann.lecun.com/exdb/mnist/) and compressed. The compressed
-bytes may differ between versions of zlib; the CRC-32 of the contents, printed here and held by a test, may not.
+bytes may differ between versions of zlib; the CRC-32 of the contents, printed here and tested, may not.
 """
 
 import gzip

@@ -102,8 +102,8 @@ const METADATA: &str = "__metadata__";
 /// held before or all that is written now.
 ///
 /// The data go to a temporary file in the same directory, reach the disk, and only then take the name `path`;
-/// after an error the temporary file is removed. The tensors stand in the file in the order given, but those of
-/// 8-byte elements before those of 4, so that every element is aligned for readers that map the file into
+/// after an error the temporary file is removed. The tensors stand in the file in the order given, but those
+/// of 8-byte elements before those of 4, so that every element is aligned for readers that map the file into
 /// memory. The same tensors and metadata always give the same bytes.
 ///
 /// ```
@@ -260,7 +260,7 @@ fn decode(source: &mut impl Read, len: u64) -> Result<TensorFile, String> {
     let header_len = u64::from_le_bytes(header_len);
     let Some(data_len) = rest.checked_sub(header_len).filter(|_| header_len <= LONGEST_HEADER) else {
         return Err(format!(
-            "is no safetensors file, or a part of one: it claims {header_len} bytes of header, and {rest} follow"
+            "is no whole safetensors file: it claims {header_len} bytes of header, and {rest} follow"
         ));
     };
     let mut header = vec![0; header_len as usize];

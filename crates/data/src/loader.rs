@@ -192,7 +192,7 @@ impl Drop for Epoch {
         // Hanging up first ends a thread that waits to send.
         self.batches = None;
         if let Some(worker) = self.worker.take() {
-            // A panic over a batch that was never asked for stays here: whether it came is a matter of timing.
+            // A panic over a batch that nobody asked for ends here: whether it came is a matter of timing.
             let _ = worker.join();
         }
     }

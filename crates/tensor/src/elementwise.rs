@@ -201,6 +201,46 @@ impl<T: Float> Tensor<T> {
         Ok(())
     }
 
+    /// Replaces every element x, and the elements s of `state` at its place, by what `f`(x, s, g) returns, g the element of
+    /// `g`; in one pass, and in place unless they are shared.
+    ///
+    /// # Errors
+    /// If the shapes differ.
+    #[track_caller]
+    pub fn update_with<const N: usize>(
+        &mut self,
+        state: [&mut Self; N],
+        g: &Self,
+        f: impl Fn(T, [T; N], T) -> (T, [T; N]) + Sync,
+    ) -> Result<()> {
+        for other in state.iter().map(|state| state.shape()).chain([g.shape()]) {
+            if other != self.shape() {
+                return Err(Error::new("update", format!("shapes differ: {} and {other}", self.shape())));
+            }
+        }
+        let mut state = state.map(|state| state.make_mut().chunks_mut(par::GRAIN));
+        let pieces = self.make_mut().chunks_mut(par::GRAIN).zip(g.as_slice().chunks(par::GRAIN));
+        let mut pieces: SmallVec<[_; 4]> =
+            pieces.map(|(x, g)| (x, state.each_mut().map(|state| state.next().unwrap_or_default()), g)).collect();
+        par::chunks(&mut pieces, 1, |_, piece| {
+            for (x, state, g) in piece {
+                let len = x.len();
+                let state = state.each_mut().map(|state| &mut state[..len]);
+                let f = &f;
+                dispatch(|| {
+                    for (i, (x, &g)) in x.iter_mut().zip(&**g).enumerate() {
+                        let (new, next) = f(*x, state.each_ref().map(|state| state[i]), g);
+                        *x = new;
+                        for (n, next) in next.into_iter().enumerate() {
+                            state[n][i] = next;
+                        }
+                    }
+                })
+            }
+        });
+        Ok(())
+    }
+
     /// Adds `other` to this tensor, in place unless it is shared.
     ///
     /// # Errors

@@ -43,6 +43,12 @@ impl Error {
         self
     }
 
+    /// The same error, called from another line: for a caller that calls on somebody's behalf.
+    pub fn called_from(mut self, line: &'static Location<'static>) -> Self {
+        self.0.at = Some(line);
+        self
+    }
+
     /// The operation that failed.
     pub fn op(&self) -> &'static str {
         self.0.op

@@ -1,5 +1,6 @@
 //! N-dimensional arrays and their kernels: the numeric foundation of Retrograd. Knows nothing of gradients.
 
+mod conv;
 mod display;
 mod element;
 mod elementwise;
@@ -10,18 +11,23 @@ mod layout;
 mod math;
 mod matmul;
 mod par;
+mod pool;
 mod random;
 mod reduce;
 mod shape;
 pub mod simd;
+mod sliding;
 mod softmax;
 mod storage;
 mod tensor;
+mod window;
 
+pub use conv::{Geometry, Sliding, Slot};
 pub use element::{Element, Float};
 pub use error::{Error, Result};
 pub use layout::Slice;
 pub use matmul::Transposed;
+pub use pool::{Divisor, Pooling, Window};
 pub use reduce::{Axes, keepdim};
 pub use shape::Shape;
 pub use storage::{MemoryUse, memory_use, reset_peak, set_cache_limit};

@@ -24,7 +24,7 @@ impl Shape {
 
     /// The number of elements.
     pub fn numel(&self) -> usize {
-        self.iter().product()
+        if self.contains(&0) { 0 } else { self.iter().product() }
     }
 
     /// The number of axes.
@@ -34,9 +34,10 @@ impl Shape {
 
     /// The row-major strides, in elements.
     pub fn strides(&self) -> SmallVec<[usize; 5]> {
-        let mut strides = SmallVec::from_elem(1, self.len());
+        let mut strides: SmallVec<[usize; 5]> = SmallVec::from_elem(1, self.len());
         for axis in (1..self.len()).rev() {
-            strides[axis - 1] = strides[axis] * self[axis];
+            // An empty tensor may have axes of any extent; nothing is ever read by its strides.
+            strides[axis - 1] = strides[axis].saturating_mul(self[axis]);
         }
         strides
     }

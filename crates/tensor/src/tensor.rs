@@ -69,6 +69,12 @@ impl<T: Element> Tensor<T> {
         Self { shape, data }
     }
 
+    /// A tensor of these elements.
+    pub(crate) fn stored(shape: Shape, data: Storage<T>) -> Self {
+        debug_assert_eq!(shape.numel(), data.len());
+        Self { shape, data }
+    }
+
     /// A tensor of which only the shape is kept; reading its elements panics. The tape keeps these in place of values
     /// that no gradient needs.
     #[doc(hidden)]

@@ -1,5 +1,7 @@
 //! How a window slides along an axis: the arithmetic that convolution and pooling share.
 
+use smallvec::SmallVec;
+
 /// One axis along which a window slides. Output o reads, through tap t < kernel, the input o·stride + t·dilation −
 /// before; where that lies outside the input, it reads padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,8 +27,12 @@ pub(crate) struct Tap {
 }
 
 impl Axis {
-    /// Where tap `t` falls.
-    pub(crate) fn tap(&self, t: usize) -> Tap {
+    /// Where the taps fall.
+    pub(crate) fn taps(&self) -> SmallVec<[Tap; 8]> {
+        (0..self.kernel).map(|t| self.tap(t)).collect()
+    }
+
+    fn tap(&self, t: usize) -> Tap {
         let ahead = t * self.dilation;
         let first = self.before.saturating_sub(ahead).div_ceil(self.stride).min(self.output);
         let end =

@@ -2,9 +2,11 @@
 //! rotation of slots, and the rest is made of these.
 
 mod binary;
+mod conv;
 mod linear;
 mod loss;
 mod matmul;
+mod pool;
 mod reduce;
 pub(crate) mod unary;
 

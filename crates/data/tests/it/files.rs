@@ -151,7 +151,7 @@ fn a_missing_file_and_a_directory_are_named_in_the_error() {
 #[test]
 fn a_file_that_is_no_safetensors_file_is_refused() {
     assert_refused(b"", "it has 0 bytes, expected at least 8");
-    assert_refused(b"PK\x03\x04 a zip file of PyTorch's", "is no safetensors file");
+    assert_refused(b"PK\x03\x04 a zip file of PyTorch's", "is no whole safetensors file");
     assert_refused(&raw("[]", 0), "header is not valid");
     assert_refused(&raw("{\"a\":", 0), "header is not valid");
     assert_refused(&raw("\u{7f}", 0), "header is not valid");

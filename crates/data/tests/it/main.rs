@@ -30,6 +30,8 @@ impl Scratch {
 
     fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.0.join(name);
+        // A new file each time: file systems may sync one that is cut to nothing and written again.
+        let _ = std::fs::remove_file(&path);
         std::fs::write(&path, bytes).unwrap();
         path
     }

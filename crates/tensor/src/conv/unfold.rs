@@ -51,7 +51,7 @@ pub(super) struct Images {
 
 impl Unfold {
     pub(super) fn new(geo: &Geometry) -> Self {
-        let taps = geo.axes.map(|axis| (0..axis.kernel).map(|t| axis.tap(t)).collect());
+        let taps = geo.axes.map(|axis| axis.taps());
         Self { axes: geo.axes, taps, channels: geo.group_in(), in_plane: geo.in_plane() }
     }
 
@@ -132,7 +132,7 @@ impl Unfold {
         let wide = block.columns.len();
         let columns = taps[2].within(block.columns.start, block.columns.end, self.axes[2].stride);
         let [left, right] = [columns.first, wide - columns.end];
-        let step = self.line_step();
+        let lines = self.lines_of(wide, columns.len());
         self.for_each_run(
             taps,
             block,
@@ -145,18 +145,12 @@ impl Unfold {
                 let (above, col) = col.split_at_mut(run.above * wide);
                 above.fill(T::ZERO);
                 let from = &plane[run.from + columns.start..];
-                if self.lines_are_adjacent(block) {
-                    let len = run.lines * wide - left - right;
-                    col[left..left + len].copy_from_slice(&from[..len]);
-                    clear_edges(&mut col[..run.lines * wide], wide, [left, right]);
-                } else {
-                    for line in 0..run.lines {
-                        let (col, from) = (&mut col[line * wide..], &from[line * step..]);
-                        col[..left].fill(T::ZERO);
-                        gather(&mut col[left..], from, columns.len(), self.axes[2].stride);
-                        col[wide - right..wide].fill(T::ZERO);
-                    }
-                }
+                let lines = match self.lines_are_adjacent(block) {
+                    true => Lines { count: 1, len: run.lines * wide - left - right, ..lines },
+                    false => Lines { count: run.lines, ..lines },
+                };
+                lines.gather(&mut col[left..], from);
+                clear_edges(&mut col[..run.lines * wide], wide, [left, right]);
                 col[run.lines * wide..][..run.below * wide].fill(T::ZERO);
             },
         );
@@ -168,7 +162,7 @@ impl Unfold {
         let wide = block.columns.len();
         let columns = taps[2].within(block.columns.start, block.columns.end, self.axes[2].stride);
         let [left, right] = [columns.first, wide - columns.end];
-        let step = self.line_step();
+        let lines = self.lines_of(wide, columns.len());
         self.for_each_run(
             taps,
             block,
@@ -179,31 +173,24 @@ impl Unfold {
                 }
                 let col = &mut col[(run.to + run.above) * wide..];
                 let onto = &mut plane[run.from + columns.start..];
-                if self.lines_are_adjacent(block) {
-                    clear_edges(&mut col[..run.lines * wide], wide, [left, right]);
-                    let len = run.lines * wide - left - right;
-                    for (x, &c) in onto[..len].iter_mut().zip(&col[left..left + len]) {
-                        *x += c;
+                let lines = match self.lines_are_adjacent(block) {
+                    true => {
+                        clear_edges(&mut col[..run.lines * wide], wide, [left, right]);
+                        Lines { count: 1, len: run.lines * wide - left - right, ..lines }
                     }
-                } else {
-                    for line in 0..run.lines {
-                        scatter(
-                            &mut onto[line * step..],
-                            &col[line * wide + left..],
-                            columns.len(),
-                            self.axes[2].stride,
-                        );
-                    }
-                }
+                    false => Lines { count: run.lines, ..lines },
+                };
+                lines.scatter(&col[left..], onto);
             },
         );
     }
 
-    /// Elements from a line of the input to the one that the next line of outputs sees. Saturates for a stride that is
-    /// too long for there to be a next line.
+    /// Lines of `len` elements in a block that is `wide`. The step saturates where the stride is too long for there to
+    /// be a second line.
     #[inline(always)]
-    fn line_step(&self) -> usize {
-        self.axes[1].stride.saturating_mul(self.axes[2].input)
+    fn lines_of(&self, wide: usize, len: usize) -> Lines {
+        let [_, height, width] = &self.axes;
+        Lines { count: 0, len, wide, step: height.stride.saturating_mul(width.input), stride: width.stride }
     }
 
     /// Whether neighbouring lines of outputs see neighbouring lines of the input, whole.
@@ -269,52 +256,84 @@ fn clear_edges<T: Float>(lines: &mut [T], wide: usize, [left, right]: [usize; 2]
     }
 }
 
-/// Elements that short copies move at a time.
+/// Elements that copies move at a time: a vector or two, so that a line of any length is a few whole moves.
 const CHUNK: usize = 16;
 
-/// to[i] = from[i·stride] for i < n; may write beyond n, up to a whole chunk.
-#[inline(always)]
-fn gather<T: Float>(to: &mut [T], from: &[T], n: usize, stride: usize) {
-    let whole = n.next_multiple_of(CHUNK);
-    match stride {
-        1 if whole <= 4 * CHUNK && whole <= to.len().min(from.len()) => {
-            for (to, from) in to[..whole].chunks_exact_mut(CHUNK).zip(from[..whole].chunks_exact(CHUNK)) {
-                to.copy_from_slice(from);
+/// Lines of elements, adjacent in an unfolded matrix, apart in the input.
+#[derive(Clone, Copy)]
+struct Lines {
+    count: usize,
+    len: usize,
+    /// From line to line in the matrix.
+    wide: usize,
+    /// From line to line, and from element to element, in the input.
+    step: usize,
+    stride: usize,
+}
+
+impl Lines {
+    /// Copies the lines from the input; may write beyond a line, up to a whole chunk, what the next line overwrites.
+    #[inline(always)]
+    fn gather<T: Float>(&self, col: &mut [T], x: &[T]) {
+        let whole = self.len.next_multiple_of(CHUNK);
+        let last = self.count - 1;
+        let room = last * self.wide + whole <= col.len() && last * self.step + whole <= x.len();
+        if self.stride == 1 && whole <= 32 * CHUNK && room {
+            for line in 0..self.count {
+                let to = col[line * self.wide..][..whole].as_chunks_mut::<CHUNK>().0;
+                let from = x[line * self.step..][..whole].as_chunks::<CHUNK>().0;
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            }
+            return;
+        }
+        for line in 0..self.count {
+            let (to, from) = (&mut col[line * self.wide..][..self.len], &x[line * self.step..]);
+            match self.stride {
+                1 => to.copy_from_slice(&from[..self.len]),
+                2 => gather_each::<T, 2>(to, from),
+                stride => to.iter_mut().zip(from.iter().step_by(stride)).for_each(|(to, &from)| *to = from),
             }
         }
-        1 => to[..n].copy_from_slice(&from[..n]),
-        2 => gather_each::<T, 2>(to, from, n),
-        3 => gather_each::<T, 3>(to, from, n),
-        4 => gather_each::<T, 4>(to, from, n),
-        _ => to[..n].iter_mut().zip(from.iter().step_by(stride)).for_each(|(to, &from)| *to = from),
+    }
+
+    /// Adds the lines to the input's.
+    #[inline(always)]
+    fn scatter<T: Float>(&self, col: &[T], x: &mut [T]) {
+        let last = self.count - 1;
+        let room = last * self.wide + CHUNK <= col.len() && last * self.step + CHUNK <= x.len();
+        if self.stride == 1 && self.len <= CHUNK && room {
+            return self.scatter_chunks(col, x);
+        }
+        for line in 0..self.count {
+            let (to, from) = (&mut x[line * self.step..], &col[line * self.wide..][..self.len]);
+            match self.stride {
+                1 => to.iter_mut().zip(from).for_each(|(to, &from)| *to += from),
+                stride => to.iter_mut().step_by(stride).zip(from).for_each(|(to, &from)| *to += from),
+            }
+        }
+    }
+
+    /// [`Lines::scatter`] of lines that are shorter than a chunk, as whole chunks, which add 0 beyond the line. Lines
+    /// whose chunks overlap are not added one right after the other, for the processor would wait for the first.
+    #[inline(always)]
+    fn scatter_chunks<T: Float>(&self, col: &[T], x: &mut [T]) {
+        let apart = CHUNK.div_ceil(self.step.max(1)).min(self.count);
+        for line in (0..apart).flat_map(|first| (first..self.count).step_by(apart)) {
+            let to =
+                x[line * self.step..].first_chunk_mut::<CHUNK>().expect("there is room for the last line");
+            let from =
+                col[line * self.wide..].first_chunk::<CHUNK>().expect("there is room for the last line");
+            for i in 0..CHUNK {
+                to[i] += if i < self.len { from[i] } else { T::ZERO };
+            }
+        }
     }
 }
 
-/// [`gather`] with a stride that the compiler knows.
+/// to[i] = from[i·STRIDE].
 #[inline(always)]
-fn gather_each<T: Float, const STRIDE: usize>(to: &mut [T], from: &[T], n: usize) {
-    let (last, to) = to[..n].split_last_mut().expect("a line that sees the input has an element");
-    for (to, from) in to.iter_mut().zip(from.chunks_exact(STRIDE)) {
-        *to = from[0];
-    }
-    *last = from[(n - 1) * STRIDE];
-}
-
-/// to[i·stride] += from[i] for i < n; may add 0 beyond n, up to a whole chunk.
-#[inline(always)]
-fn scatter<T: Float>(to: &mut [T], from: &[T], n: usize, stride: usize) {
-    let whole = n.next_multiple_of(CHUNK);
-    match stride {
-        1 if whole <= 2 * CHUNK && whole <= to.len().min(from.len()) => {
-            for (chunk, (to, from)) in
-                to[..whole].chunks_exact_mut(CHUNK).zip(from[..whole].chunks_exact(CHUNK)).enumerate()
-            {
-                for i in 0..CHUNK {
-                    to[i] += if chunk * CHUNK + i < n { from[i] } else { T::ZERO };
-                }
-            }
-        }
-        1 => to[..n].iter_mut().zip(from).for_each(|(to, &from)| *to += from),
-        _ => to.iter_mut().step_by(stride).zip(&from[..n]).for_each(|(to, &from)| *to += from),
-    }
+fn gather_each<T: Float, const STRIDE: usize>(to: &mut [T], from: &[T]) {
+    let Some((last, to)) = to.split_last_mut() else { return };
+    to.iter_mut().zip(from.as_chunks::<STRIDE>().0).for_each(|(to, from)| *to = from[0]);
+    *last = from[to.len() * STRIDE];
 }

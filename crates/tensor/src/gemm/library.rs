@@ -9,8 +9,9 @@ const ANY: usize = usize::MAX / 2;
 
 macro_rules! library {
     ($name:ident, $t:ty, $gemm:path) => {
-        /// A kernel whose tiles may have any size, and its B any strides: the library blocks, packs and chooses
-        /// instructions itself. What must be packed anyway, because it is no matrix in memory, is packed as one.
+        /// A kernel whose tiles have any number of rows and columns, and its B any strides: the library
+        /// blocks, packs and chooses instructions itself. What must be packed because it is no matrix in
+        /// memory becomes one, a panel as wide as it is.
         #[derive(Clone, Copy)]
         pub(super) struct $name;
 
@@ -19,7 +20,7 @@ macro_rules! library {
             const MR: usize = ANY;
             const NR: usize = ANY;
             const MC: usize = ANY;
-            const KC: usize = 256;
+            const KC: usize = 1024;
             const NC: usize = ANY;
 
             fn columns(_rows: usize) -> usize {
@@ -29,8 +30,9 @@ macro_rules! library {
             fn tile(self, a: MatRef<'_, $t>, b: MatRef<'_, $t>, mut c: MatMut<'_, $t>, write: Write) {
                 assert!(a.rows() == c.rows() && b.cols() == c.cols() && a.cols() == b.rows());
                 let beta = if write == Write::Add { 1.0 } else { 0.0 };
-                // SAFETY: the assertion above and the invariant of the views keep every element that is read or
-                // written within its slice; those of C are exclusively borrowed and do not overlap each other.
+                // SAFETY: the assertion above and the invariant of the views keep every element that is read
+                // or written within its slice; those of C are exclusively borrowed and do not overlap each
+                // other.
                 unsafe {
                     $gemm(
                         a.rows(),

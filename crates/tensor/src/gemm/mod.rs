@@ -1,13 +1,17 @@
 //! General matrix multiplication, C = A·B or C += A·B, on strided views and on operands that pack themselves.
 //!
-//! A view carries its row and column strides, so a transposed operand is a view and never a copy. An operand that
-//! is no matrix in memory, such as the patches of an image, implements [`Panels`]. The layers, from below:
-//! `x86/micro.rs` computes a tile of C in registers, `pack.rs` lays operands out for it, `nest.rs` loops over
-//! tiles and divides C among threads, and this file decides what is packed and by which kernel it is multiplied.
+//! A view carries its row and column strides, so a transposed operand is a view and never a copy. An operand
+//! that is no matrix in memory, such as the patches of an image, implements [`Panels`].
+//!
+//! The layers, from below: `x86/micro.rs` computes a tile of C in registers; `pack.rs` lays operands out for
+//! it; `nest.rs` loops over tiles and divides C among threads; `plan.rs` decides what is packed; this file
+//! chooses the kernel. Where there is no kernel of our own, `library.rs` is one.
 
 mod library;
 mod nest;
 mod pack;
+#[cfg(target_arch = "x86_64")]
+mod plan;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -15,7 +19,7 @@ mod view;
 mod x86;
 
 use self::library::{Dgemm, Sgemm};
-use self::nest::{Dots, Kernel};
+use self::nest::Kernel;
 pub(crate) use self::pack::{Operand, Packed, Panels};
 pub(crate) use self::view::{MatMut, MatRef};
 use crate::Element;
@@ -72,10 +76,8 @@ impl Gemm for f32 {
     #[allow(private_interfaces)]
     fn pack_lanes(strip: MatRef<'_, f32>, width: usize, panel: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
-        if simd::level() >= Level::Avx2
-            && let Some(kernel) = x86::Avx2::new()
-        {
-            return kernel.pack_lanes(strip, width, panel);
+        if simd::level() >= Level::Avx2 {
+            return x86::Avx2::new().pack_lanes(strip, width, panel);
         }
         pack::copy(strip, width, panel);
     }
@@ -98,23 +100,18 @@ impl Gemm for f64 {
     }
 }
 
-/// [`Gemm::multiply`] with the instructions of `level`, which the machine has.
+/// [`Gemm::multiply`] with the instructions of `level`.
+///
+/// # Panics
+/// If the machine does not have them.
 fn multiply_at(level: Level, a: Operand<'_, f32>, b: Operand<'_, f32>, c: MatMut<'_, f32>, write: Write) {
-    #[cfg(target_arch = "x86_64")]
     match level {
-        Level::Avx512 => {
-            if let Some(kernel) = x86::Avx512::new() {
-                return multiply_packing(kernel, a, b, c, write);
-            }
-        }
-        Level::Avx2 => {
-            if let Some(kernel) = x86::Avx2::new() {
-                return multiply_packing(kernel, a, b, c, write);
-            }
-        }
-        Level::Portable => {}
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => plan::multiply(x86::Avx512::new(), a, b, c, write),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => plan::multiply(x86::Avx2::new(), a, b, c, write),
+        _ => multiply_in_place(Sgemm, a, b, c, write),
     }
-    multiply_in_place(Sgemm, a, b, c, write);
 }
 
 /// [`Gemm::pack`] for [`multiply_at`].
@@ -132,7 +129,8 @@ fn pack_for<K: Kernel>(a: &dyn Panels<K::Scalar>) -> Packed<K::Scalar> {
     Packed::new(a, K::MR, K::KC)
 }
 
-/// Checks the sizes and settles the products that have nothing to sum. Answers whether there is something to do.
+/// Checks the sizes and settles the products that have nothing to sum. Answers whether there is something to
+/// do.
 fn begin<T: Element>(a: Operand<'_, T>, b: Operand<'_, T>, c: &mut MatMut<'_, T>, write: Write) -> bool {
     let (m, n, k) = (c.rows(), c.cols(), a.depth());
     assert!(
@@ -161,62 +159,4 @@ fn multiply_in_place<K: Kernel>(
     if begin(a, b, &mut c, write) {
         nest::multiply(kernel, a, b, c, write);
     }
-}
-
-/// [`Gemm::multiply`] by a kernel that is faster with packed operands, where packing them is worth its time.
-fn multiply_packing<K: Dots>(
-    kernel: K,
-    a: Operand<'_, K::Scalar>,
-    b: Operand<'_, K::Scalar>,
-    mut c: MatMut<'_, K::Scalar>,
-    write: Write,
-) where
-    K::Scalar: Gemm,
-{
-    if !begin(a, b, &mut c, write) {
-        return;
-    }
-    let (m, n, k) = (c.rows(), c.cols(), a.depth());
-    if let (Operand::View(a), Operand::View(b)) = (a, b) {
-        // A single column is a single row of the transposed product.
-        if n == 1
-            && m > 1
-            && let Some(row) = c.as_row()
-        {
-            return multiply_packing(kernel, Operand::View(b), Operand::View(a), row, write);
-        }
-        let along_depth = |view: MatRef<'_, _>| view.row_stride() == 1 && view.col_stride() != 1;
-        if m <= DOTS && along_depth(b) && a.row_stride() == 1 {
-            return nest::multiply_dots(kernel, a.t(), b, c, write);
-        }
-    }
-    let (packed_a, packed_b);
-    let a = match a {
-        Operand::View(view) if !a_in_place(m, n, k) => {
-            packed_a = view;
-            Operand::Source(&packed_a)
-        }
-        _ => a,
-    };
-    let b = match b {
-        Operand::View(view) if !(view.has_adjacent_cols() && b_in_place(m, n, k)) => {
-            packed_b = view;
-            Operand::Source(&packed_b)
-        }
-        _ => b,
-    };
-    nest::multiply(kernel, a, b, c, write);
-}
-
-/// The most rows of a product that is computed as scalar products where both operands are adjacent along the depth.
-const DOTS: usize = 6;
-
-/// Whether A is better read where it is: it is read once for each [`Kernel::NR`] columns.
-fn a_in_place(m: usize, n: usize, k: usize) -> bool {
-    n <= 64 || m * k <= 16 * 1024
-}
-
-/// Whether B is better read where it is: it is read once for each [`Kernel::MR`] rows.
-fn b_in_place(m: usize, n: usize, k: usize) -> bool {
-    m <= 28 || n * k <= 16 * 1024
 }

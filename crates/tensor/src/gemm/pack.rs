@@ -1,8 +1,8 @@
 //! Operands in the order in which a micro-kernel reads them.
 //!
-//! Seen from packing, both operands are *depth × lanes* matrices: depth is the summed index of length k, lanes are
-//! the rows of A (so A comes transposed) or the columns of B. A *panel* of width w holds w lanes at every depth,
-//! element (p, j) of the panel at `p·w + j`; panels of consecutive lanes follow each other.
+//! Seen from packing, both operands are *depth × lanes* matrices: depth is the summed index of length k,
+//! lanes are the rows of A (so A comes transposed) or the columns of B. A *panel* of width w holds w lanes at
+//! every depth, element (p, j) of the panel at `p·w + j`; panels of consecutive lanes follow each other.
 
 use std::ops::Range;
 
@@ -10,12 +10,12 @@ use super::Gemm;
 use super::nest::depth_blocks;
 use super::view::MatRef;
 use crate::storage::Storage;
-use crate::{Element, simd};
+use crate::{Element, par, simd};
 
 /// A depth × lanes matrix that can write parts of itself as panels.
 ///
-/// A [`MatRef`] is one. So is the matrix of patches of a convolution, whose depth runs over channels and taps and
-/// whose lanes over output positions: it packs straight from the image and never exists as a whole.
+/// A [`MatRef`] is one. So is the matrix of patches of a convolution, whose depth runs over channels and taps
+/// and whose lanes over output positions: it packs straight from the image and never exists as a whole.
 pub(crate) trait Panels<T>: Sync {
     /// The length k of the sum.
     fn depth(&self) -> usize;
@@ -25,8 +25,8 @@ pub(crate) trait Panels<T>: Sync {
 
     /// Writes the panels of `width` lanes of the part at `depth` and `lanes` to `out`.
     ///
-    /// `out` holds exactly [`packed_len`] elements. Where the last panel has fewer than `width` lanes, what is
-    /// written to the missing ones is of no consequence, and nothing need be.
+    /// `out` holds exactly [`packed_len`] elements. Where the last panel has fewer than `width` lanes, what
+    /// is written to the missing ones is of no consequence, and nothing need be.
     fn pack(&self, depth: Range<usize>, lanes: Range<usize>, width: usize, out: &mut [T]);
 }
 
@@ -53,7 +53,12 @@ impl<T: Element> Packed<T> {
         let mut rest = panels.make_mut();
         for part in depth_blocks(depth, block) {
             let (out, after) = rest.split_at_mut(packed_len(part.len(), lanes, width));
-            source.pack(part, 0..lanes, width, out);
+            let panel = width * part.len();
+            let together = par::GRAIN.div_ceil(panel.max(1));
+            par::chunks(out, together * panel, |i, out| {
+                let first = i * together * width;
+                source.pack(part.clone(), first..lanes.min(first + together * width), width, out);
+            });
             rest = after;
         }
         Self { panels, depth, lanes, width }
@@ -71,6 +76,12 @@ pub(crate) enum Operand<'a, T: Element> {
     Packed(&'a Packed<T>),
 }
 
+impl<'a, T: Element> From<&'a Packed<T>> for Operand<'a, T> {
+    fn from(packed: &'a Packed<T>) -> Self {
+        Operand::Packed(packed)
+    }
+}
+
 impl<'a, T: Element> Operand<'a, T> {
     pub(super) fn depth(self) -> usize {
         match self {
@@ -86,10 +97,6 @@ impl<'a, T: Element> Operand<'a, T> {
             Operand::Source(source) => source.lanes(),
             Operand::Packed(packed) => packed.lanes,
         }
-    }
-
-    pub(super) fn is_view(self) -> bool {
-        matches!(self, Operand::View(_))
     }
 
     /// The part at one of the blocks of depth and at `lanes`. A source is packed into `buffer`.

@@ -87,7 +87,8 @@ fn oracle(a: &Matrix, b: &Matrix, c: Option<f32>) -> Vec<(f64, f64)> {
     products
 }
 
-/// Compares the product at each level, in all ways of packing, with the oracle. C's rows are `gap` elements apart.
+/// Compares the product at each level, in all ways of packing, with the oracle. C's rows are `gap` elements
+/// apart.
 fn check(a: &Matrix, b: &Matrix, gap: usize) {
     let (m, n, k) = (a.rows, b.cols, a.cols);
     let stride = n + gap;
@@ -108,7 +109,8 @@ fn check(a: &Matrix, b: &Matrix, gap: usize) {
                     let tolerance = size * f64::from(f32::EPSILON) * (2.0 + (k as f64).sqrt());
                     assert!(
                         (got - sum).abs() <= tolerance,
-                        "{how}, {write:?}, [{m}, {k}] · [{k}, {n}], A {:?}, B {:?}: ({i}, {j}) is {got}, not {sum}",
+                        "{how}, {write:?}, [{m}, {k}] · [{k}, {n}], strides {:?} and {:?}: \
+                         ({i}, {j}) is {got}, not {sum}",
                         a.strides,
                         b.strides
                     );
@@ -125,8 +127,8 @@ fn check(a: &Matrix, b: &Matrix, gap: usize) {
                 ("a source and a view", sources.0, views.1),
                 ("a view and a source", views.0, sources.1),
                 ("sources", sources.0, sources.1),
-                ("packed and a source", Operand::Packed(&packed), sources.1),
-                ("packed and a view", Operand::Packed(&packed), views.1),
+                ("packed and a source", Operand::from(&packed), sources.1),
+                ("packed and a view", Operand::from(&packed), views.1),
             ] {
                 compare(&format!("{how} at {}", level.name()), &|c| multiply_at(level, a, b, c, write));
             }
@@ -198,7 +200,7 @@ fn f64_products_equal_their_definition() {
         let mut from_panels = c.clone();
         f64::gemm(wide_a, wide_b, MatMut::new(&mut c, m, n), Write::Overwrite);
         f64::multiply(
-            Operand::Packed(&packed),
+            Operand::from(&packed),
             Operand::Source(&wide_b),
             MatMut::new(&mut from_panels, m, n),
             Write::Overwrite,
@@ -271,6 +273,26 @@ fn every_number_of_threads_gives_the_same_bits() {
             let one = product(1);
             assert!(one == product(2) && one == product(3), "[{m}, {k}] · [{k}, {n}] at {}", level.name());
         });
+    }
+}
+
+#[test]
+fn packing_does_not_show_in_the_result() {
+    let mut rng = StdRng::seed_from_u64(7);
+    let (m, n, k) = (50, 70, 1000);
+    let a = Matrix::new(&mut rng, Layout::RowMajor, m, k);
+    let b = Matrix::new(&mut rng, Layout::RowMajor, k, n);
+    let (a, b) = (a.view().t(), b.view());
+    for level in Level::available().iter().copied().filter(|&level| level > Level::Portable) {
+        let packed = pack_at(level, &a);
+        let product = |a: Operand<'_, f32>, b: Operand<'_, f32>| {
+            let mut c = vec![0.0; m * n];
+            multiply_at(level, a, b, MatMut::new(&mut c, m, n), Write::Overwrite);
+            c
+        };
+        let in_place = product(Operand::View(a), Operand::View(b));
+        assert!(in_place == product(Operand::Source(&a), Operand::Source(&b)));
+        assert!(in_place == product(Operand::from(&packed), Operand::View(b)));
     }
 }
 

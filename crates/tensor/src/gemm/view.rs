@@ -1,8 +1,8 @@
 //! Matrix views: memory with strides, whose constructors check once that every element lies within it.
 //!
-//! Kernels read and write through the views' pointers and rely on this invariant of [`MatRef`] and [`MatMut`]:
-//! each (row, column) of the view addresses an element of the borrowed slice, and in a `MatMut` different ones
-//! address different elements, which no other live view addresses.
+//! Kernels read and write through the views' pointers and rely on this invariant of [`MatRef`] and
+//! [`MatMut`]: each (row, column) of the view addresses an element of the borrowed slice, and in a `MatMut`
+//! different ones address different elements, which no other live view addresses.
 
 use std::marker::PhantomData;
 use std::ops::Range;

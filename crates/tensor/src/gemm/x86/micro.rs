@@ -1,4 +1,8 @@
 //! The micro-kernels: a tile of C in registers, written once for every kind of [`Vector`].
+//!
+//! Loops to constant bounds are unrolled, so that an element of an array is a register.
+
+#![allow(clippy::needless_range_loop, reason = "the loops run over registers, several arrays at a time")]
 
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
@@ -8,9 +12,9 @@ use crate::gemm::view::{MatMut, MatRef};
 
 /// C = A·B or C += A·B for `R` rows and at most `S` vectors of columns, as `R·S` vectors of sums.
 ///
-/// At each depth p, row p of B is loaded once and element (r, p) of A spread over a vector for each row r. Each
-/// element of C is one chain of fused multiplications and additions in the order of p, wherever in a tile it is.
-/// With `FULL` the tile is `S` vectors wide; otherwise masks keep to its columns.
+/// At each depth p, row p of B is loaded once and element (r, p) of A spread over a vector for each row r.
+/// Each element of C is one chain of fused multiplications and additions in the order of p, wherever in a
+/// tile it is. With `FULL` the tile is `S` vectors wide; otherwise masks keep to its columns.
 ///
 /// # Safety
 /// The processor has the vector's instructions. A is R×k, B k×n with adjacent columns, and C R×n, where n is
@@ -26,9 +30,9 @@ pub(super) unsafe fn tile<V: Vector, const R: usize, const S: usize, const FULL:
     let (depth, b_step, c_step, cols) = (a.cols(), b.row_stride(), c.row_stride(), c.cols());
     let (mut a, mut b, c) = (a.data().as_ptr(), b.data().as_ptr(), c.as_mut_ptr());
 
-    // SAFETY: by the caller's promise and the invariant of the views, p < k, r < R and the columns below n are
-    // elements of A, B and C; the masks are those of the columns below n. Pointers beyond are formed without
-    // being read.
+    // SAFETY: by the caller's promise and the invariant of the views, p < k, r < R and the columns below n
+    // are elements of A, B and C; the masks are those of the columns below n. Pointers beyond are formed
+    // without being read.
     unsafe {
         for r in 0..R {
             for s in 0..S {
@@ -71,8 +75,8 @@ pub(super) unsafe fn tile<V: Vector, const R: usize, const S: usize, const FULL:
 /// C = A·B or C += A·B for `R` rows and at most `S` columns, as `R·S` scalar products.
 ///
 /// # Safety
-/// The processor has the vector's instructions. A is R×k with adjacent columns, B k×n with adjacent rows, and C
-/// R×n, where 1 ≤ n ≤ `S`.
+/// The processor has the vector's instructions. A is R×k with adjacent columns, B k×n with adjacent rows, and
+/// C R×n, where 1 ≤ n ≤ `S`.
 #[inline(always)]
 pub(super) unsafe fn dots<V: Vector, const R: usize, const S: usize>(
     a: MatRef<'_, f32>,
@@ -84,8 +88,8 @@ pub(super) unsafe fn dots<V: Vector, const R: usize, const S: usize>(
     let (row_step, col_step) = (a.row_stride(), b.col_stride());
     let (a, b) = (a.data().as_ptr(), b.data().as_ptr());
 
-    // SAFETY: by the caller's promise and the invariant of the views, the elements at p < k of the R rows of A and
-    // of the columns of B are adjacent and within them; the mask is that of the elements left.
+    // SAFETY: by the caller's promise and the invariant of the views, the elements at p < k of the R rows of
+    // A and of the columns of B are adjacent and within them; the mask is that of the elements left.
     unsafe {
         let mut sums = [[V::zero(); S]; R];
         let whole = depth - depth % V::LANES;
@@ -105,9 +109,12 @@ pub(super) unsafe fn dots<V: Vector, const R: usize, const S: usize>(
             }
         }
         for r in 0..R {
-            for (s, c) in c.row(r).iter_mut().enumerate() {
-                let sum = sums[r][s].sum();
-                *c = if write == Write::Add { *c + sum } else { sum };
+            let mut totals = [0.0; S];
+            for s in 0..S {
+                totals[s] = sums[r][s].sum();
+            }
+            for (c, total) in c.row(r).iter_mut().zip(totals) {
+                *c = if write == Write::Add { *c + total } else { total };
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The kernels for `f32` on x86-64.
 //!
-//! [`Avx2`] and [`Avx512`] are proofs that the processor has the instructions: only `new` makes one, and it asks.
-//! Everything a kernel does is safe to call, given one.
+//! [`Avx2`] and [`Avx512`] are proofs that the processor has the instructions: only `new` makes one, and it
+//! asks. Everything a kernel does is safe to call, given one.
 
 mod micro;
 mod transpose;
@@ -11,7 +11,8 @@ use std::arch::x86_64::{__m256, __m512};
 
 use self::vector::Vector;
 use super::Write;
-use super::nest::{Dots, Kernel};
+use super::nest::Kernel;
+use super::plan::Dots;
 use super::view::{MatMut, MatRef};
 use crate::simd::Level;
 
@@ -27,8 +28,11 @@ macro_rules! kernel {
         pub(super) struct $name(());
 
         impl $name {
-            pub(super) fn new() -> Option<Self> {
-                Level::available().contains(&Level::$name).then_some(Self(()))
+            /// # Panics
+            /// If the processor lacks the instructions.
+            pub(super) fn new() -> Self {
+                assert!(Level::available().contains(&Level::$name), "no {}", Level::$name.name());
+                Self(())
             }
 
             #[target_feature(enable = $features)]
@@ -73,11 +77,12 @@ macro_rules! kernel {
             fn tile(self, a: MatRef<'_, f32>, b: MatRef<'_, f32>, mut c: MatMut<'_, f32>, write: Write) {
                 const LANES: usize = <$vector as Vector>::LANES;
                 let (rows, cols) = (c.rows(), c.cols());
-                assert!(a.rows() == rows && b.cols() == cols && a.cols() == b.rows() && b.has_adjacent_cols());
+                assert!(a.rows() == rows && b.cols() == cols && a.cols() == b.rows());
+                assert!(b.has_adjacent_cols());
                 let c = &mut c;
                 match rows {
-                    // SAFETY: `self` proves the instructions, the assertion above the sizes, and the match that
-                    // the tile has as many rows and no more columns.
+                    // SAFETY: `self` proves the instructions, the assertion above the sizes, and the match
+                    // that the tile has as many rows and no more columns.
                     $($rows => unsafe {
                         match cols {
                             0 => {}
@@ -122,7 +127,7 @@ macro_rules! kernel {
 
 kernel! {
     /// Tiles of 14 × 32 in 28 of the 32 registers; fewer rows leave room for more columns.
-    Avx512 on __m512, with "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", blocks of 336 x 384 x 3072,
+    Avx512 on __m512, with "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", blocks of 168 x 768 x 2048,
     tiles of 2 vectors and rows by vectors {
         1: 8, 2: 8, 3: 8, 4: 4, 5: 4, 6: 4, 7: 2, 8: 2, 9: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2
     },
@@ -131,7 +136,7 @@ kernel! {
 
 kernel! {
     /// Tiles of 6 × 16 in 12 of the 16 registers; fewer rows leave room for more columns.
-    Avx2 on __m256, with "avx2,fma", blocks of 144 x 384 x 3072,
+    Avx2 on __m256, with "avx2,fma", blocks of 144 x 384 x 2048,
     tiles of 2 vectors and rows by vectors { 1: 8, 2: 4, 3: 4, 4: 2, 5: 2, 6: 2 },
     dots of 4 columns
 }

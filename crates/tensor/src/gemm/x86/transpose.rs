@@ -4,20 +4,20 @@ use std::arch::x86_64::*;
 
 use crate::gemm::view::MatRef;
 
-/// Writes element (p, j) of `strip`, each of whose columns is adjacent in memory, to `panel[p·width + j]`. What
-/// stands in the panel to the right of the strip's columns may change.
+/// Writes element (p, j) of `strip`, each of whose columns is adjacent in memory, to `panel[p·width + j]`.
+/// What stands in the panel to the right of the strip's columns may change.
 ///
 /// # Panics
-/// If the strip's columns are not adjacent or more than `width`, or the panel does not hold `width` elements for
-/// each of its rows.
+/// If the strip's columns are not adjacent or more than `width`, or the panel does not hold `width` elements
+/// for each of its rows.
 #[target_feature(enable = "avx2")]
 pub(super) fn transpose(strip: MatRef<'_, f32>, width: usize, panel: &mut [f32]) {
     let (depth, lanes, lane_step) = (strip.rows(), strip.cols(), strip.col_stride());
     assert!((strip.row_stride() == 1 || depth <= 1) && lanes <= width && depth * width <= panel.len());
     let panel = &mut panel[..depth * width];
     let whole = depth - depth % 8;
-    // Eight lanes are written even where fewer are left. The surplus falls on the first lanes of the next depth,
-    // which are written later because the groups of lanes come in descending order.
+    // Eight lanes are written even where fewer are left. The surplus falls on the first lanes of the next
+    // depth, which are written later because the groups of lanes come in descending order.
     for j in (0..lanes).step_by(8).rev() {
         // A lane that is missing repeats the last.
         let lane = |i: usize| &strip.data()[(j + i).min(lanes - 1) * lane_step..][..depth];
@@ -53,7 +53,8 @@ pub(super) fn transpose(strip: MatRef<'_, f32>, width: usize, panel: &mut [f32])
 #[target_feature(enable = "avx2")]
 fn transpose_8x8(rows: [&[f32]; 8], at: usize) -> [__m256; 8] {
     assert!(rows.iter().all(|row| row.len() >= at + 8));
-    // Four elements of row i beside four of row i + 4, so that each half of a register is transposed by itself.
+    // Four elements of row i beside four of row i + 4, so that each half of a register is transposed by
+    // itself.
     let pair = |i: usize, at: usize| {
         // SAFETY: `at` is at most four beyond the argument, and the rows were found to hold eight from there.
         unsafe {

@@ -5,8 +5,8 @@ use std::arch::x86_64::*;
 /// A register of `f32` lanes.
 ///
 /// # Safety
-/// Every method demands a processor with the vector's instructions. Pointers must be valid for the lanes read or
-/// written; those of the `_part` methods for the lanes that the mask names only.
+/// Every method demands a processor with the vector's instructions. Pointers must be valid for the lanes read
+/// or written; those of the `_part` methods for the lanes that the mask names only.
 pub(super) trait Vector: Copy {
     const LANES: usize;
     /// Names the first lanes.

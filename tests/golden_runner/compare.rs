@@ -1,0 +1,59 @@
+//! Whether tensors agree: |a − b| ≤ relative·|b| + absolute·max(1, max|b|), with NaN equal to NaN and infinities to
+//! those of their sign.
+
+use retrograd_tensor::{Float, Tensor};
+
+use super::case::Case;
+use super::{Outcome, Stop};
+
+#[derive(Clone, Copy)]
+pub(super) struct Tolerance {
+    pub(super) relative: f64,
+    pub(super) absolute: f64,
+}
+
+impl Tolerance {
+    /// What the precision of `T` allows, or more where the case says so.
+    pub(super) fn of<T: Float>(case: &Case) -> Self {
+        let usual = match T::NAME {
+            "f64" => Self { relative: 1e-9, absolute: 1e-11 },
+            _ => Self { relative: 1e-4, absolute: 1e-5 },
+        };
+        let wider = case.field("rtol").as_f64().unwrap_or(0.0);
+        Self { relative: usual.relative.max(wider), ..usual }
+    }
+
+    /// # Errors
+    /// If the tensors differ; tells which and by how much.
+    pub(super) fn compare<T: Float>(self, name: &str, found: &Tensor<T>, expected: &Tensor<f64>) -> Outcome {
+        if found.shape() != expected.shape() {
+            return Err(Stop::Failed(format!("{name} has shape {}, not {}", found.shape(), expected.shape())));
+        }
+        let largest = expected.as_slice().iter().filter(|b| b.is_finite()).fold(1.0, |max, b| b.abs().max(max));
+        let mut worst: Option<(f64, usize)> = None;
+        let mut wrong = 0;
+        for (i, (a, &b)) in std::iter::zip(found.as_slice(), expected.as_slice()).enumerate() {
+            let a = a.to_f64();
+            let difference = if a == b || (a.is_nan() && b.is_nan()) { 0.0 } else { (a - b).abs() };
+            // A difference to NaN or infinity is beyond any bound.
+            if !(difference <= self.relative * b.abs() + self.absolute * largest && difference.is_finite()) {
+                wrong += 1;
+                if worst.is_none_or(|(most, _)| !(difference <= most)) {
+                    worst = Some((difference, i));
+                }
+            }
+        }
+        let Some((difference, i)) = worst else { return Ok(()) };
+        let (a, b, n) = (found.as_slice()[i], expected.as_slice()[i], expected.numel());
+        Err(Stop::Failed(format!("{name}: {wrong} of {n} differ, most [{i}]: {a} ≠ {b} by {difference:.1e}")))
+    }
+}
+
+/// # Errors
+/// If the indices are not the same.
+pub(super) fn compare_indices(name: &str, found: &Tensor<i64>, expected: &Tensor<i64>) -> Outcome {
+    match found == expected {
+        true => Ok(()),
+        false => Err(Stop::Failed(format!("{name}: {found} ≠ {expected}"))),
+    }
+}
