@@ -112,7 +112,8 @@ impl<'a, T: Float> Call<'a, T> {
     /// A shape of any number of axes.
     pub(super) fn shape(&self, name: &str) -> Outcome<Shape> {
         let value = self.argument(name);
-        let extents: Option<Shape> = integers(value).and_then(|list| list.into_iter().map(|x| x.try_into().ok()).collect());
+        let extents: Option<Shape> =
+            integers(value).and_then(|list| list.into_iter().map(|x| x.try_into().ok()).collect());
         extents.ok_or_else(|| not_understood(name, value))
     }
 

@@ -25,8 +25,10 @@ impl Family {
     /// If the files are not what the README says.
     pub(super) fn read(directory: &Path, name: &str) -> Self {
         let file = |extension| directory.join(name).with_extension(extension);
-        let text = std::fs::read_to_string(file("json")).unwrap_or_else(|error| panic!("{name}.json: {error}"));
-        let mut manifest: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}.json: {error}"));
+        let text =
+            std::fs::read_to_string(file("json")).unwrap_or_else(|error| panic!("{name}.json: {error}"));
+        let mut manifest: Value =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}.json: {error}"));
         let tensors = Rc::new(match file("safetensors") {
             path if path.exists() => tensors(&path),
             _ => TensorFile::default(),

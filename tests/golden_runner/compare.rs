@@ -27,18 +27,28 @@ impl Tolerance {
     /// If the tensors differ; tells which and by how much.
     pub(super) fn compare<T: Float>(self, name: &str, found: &Tensor<T>, expected: &Tensor<f64>) -> Outcome {
         if found.shape() != expected.shape() {
-            return Err(Stop::Failed(format!("{name} has shape {}, not {}", found.shape(), expected.shape())));
+            return Err(Stop::Failed(format!(
+                "{name} has shape {}, not {}",
+                found.shape(),
+                expected.shape()
+            )));
         }
-        let largest = expected.as_slice().iter().filter(|b| b.is_finite()).fold(1.0, |max, b| b.abs().max(max));
-        let mut worst: Option<(f64, usize)> = None;
+        let largest =
+            expected.as_slice().iter().filter(|b| b.is_finite()).fold(1.0, |max, b| b.abs().max(max));
+        let agree = |a: f64, b: f64| {
+            let difference = (a - b).abs();
+            let bound = self.relative * b.abs() + self.absolute * largest;
+            a == b || (a.is_nan() && b.is_nan()) || (difference.is_finite() && difference <= bound)
+        };
         let mut wrong = 0;
+        let mut worst: Option<(f64, usize)> = None;
         for (i, (a, &b)) in std::iter::zip(found.as_slice(), expected.as_slice()).enumerate() {
             let a = a.to_f64();
-            let difference = if a == b || (a.is_nan() && b.is_nan()) { 0.0 } else { (a - b).abs() };
-            // A difference to NaN or infinity is beyond any bound.
-            if !(difference <= self.relative * b.abs() + self.absolute * largest && difference.is_finite()) {
+            if !agree(a, b) {
                 wrong += 1;
-                if worst.is_none_or(|(most, _)| !(difference <= most)) {
+                // Nothing is further from a number than NaN.
+                let difference = if (a - b).is_nan() { f64::INFINITY } else { (a - b).abs() };
+                if worst.is_none_or(|(most, _)| difference > most) {
                     worst = Some((difference, i));
                 }
             }

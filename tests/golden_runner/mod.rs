@@ -97,7 +97,8 @@ impl Directory {
         others.sort();
         assert!(!self.own || others.is_empty(), "families without a test of their own: {others:?}");
         let reports: Vec<Report> = others.iter().map(|family| self.run(family)).collect();
-        let failed: String = reports.iter().filter(|report| !report.all_agree()).map(Report::to_string).collect();
+        let failed: String =
+            reports.iter().filter(|report| !report.all_agree()).map(Report::to_string).collect();
         assert!(failed.is_empty(), "families differ from PyTorch:\n{failed}");
     }
 
@@ -125,6 +126,7 @@ fn tally<T: Float>(family: &Family) -> Tally {
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> String {
-    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
+    let message =
+        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
     format!("panicked: {}", message.unwrap_or("with something else than a text"))
 }

@@ -89,7 +89,11 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T>>> {
         "argmax" | "argmin" => {
             call.only("keepdim", false)?;
             let (x, axis) = (call.x()?.value(), call.integer("dim")?);
-            return Ok(vec![Output::Index(if call.op() == "argmax" { x.argmax(axis)? } else { x.argmin(axis)? })]);
+            return Ok(vec![Output::Index(if call.op() == "argmax" {
+                x.argmax(axis)?
+            } else {
+                x.argmin(axis)?
+            })]);
         }
 
         // Shapes and positions.
@@ -106,7 +110,9 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T>>> {
         "stack" => Var::stack(&call.series(), call.integer("dim")?)?,
         "index_select" => call.x()?.index_select(call.integer("dim")?, call.index("index")?)?,
         "gather" => call.x()?.gather(call.integer("dim")?, call.index("index")?)?,
-        "scatter_add" => call.x()?.scatter_add(call.integer("dim")?, call.index("index")?, call.var("src")?)?,
+        "scatter_add" => {
+            call.x()?.scatter_add(call.integer("dim")?, call.index("index")?, call.var("src")?)?
+        }
 
         _ => return Err(Stop::unknown("no such operation")),
     };
@@ -169,7 +175,11 @@ fn ranges<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Slice>> {
     let range = |range: &Value| {
         let step = range[2].as_u64()?;
         let (start, stop) = (range[0].as_i64(), range[1].as_i64());
-        Some(Slice { start: start.unwrap_or(0) as isize, stop: stop.map(|stop| stop as isize), step: step as usize })
+        Some(Slice {
+            start: start.unwrap_or(0) as isize,
+            stop: stop.map(|stop| stop as isize),
+            step: step as usize,
+        })
     };
     let ranges: Option<_> = call.argument("ranges").as_array().into_iter().flatten().map(range).collect();
     ranges.ok_or_else(|| Stop::unknown("ranges"))

@@ -52,7 +52,11 @@ impl fmt::Display for Report {
         for (precision, tally) in [("f64", &self.double), ("f32", &self.single)] {
             let Tally { passed, failed, unknown, left_out } = tally;
             let (failed, unknown): (_, usize) = (failed.len(), unknown.values().sum());
-            write!(f, "{:15} {precision} {passed:4} passed {failed:4} failed {unknown:4} unknown", self.family)?;
+            write!(
+                f,
+                "{:15} {precision} {passed:4} passed {failed:4} failed {unknown:4} unknown",
+                self.family
+            )?;
             writeln!(f, " {left_out:4} left out")?;
         }
         for (precision, tally) in [("f64", &self.double), ("f32", &self.single)] {

@@ -39,7 +39,11 @@ fn check_second_order<T: Float>(case: &Case, differentiable: bool, tolerance: To
     let mut sum: Option<Var<T>> = None;
     for (name, v) in std::iter::zip(strings(&second["of"]), strings(&second["v"])) {
         let [gradient] = grad(scalar, [pass.call.input(name)])?;
-        tolerance.compare(&format!("grad.{name}, recorded"), gradient.value(), case.numbers(&format!("grad.{name}"))?)?;
+        tolerance.compare(
+            &format!("grad.{name}, recorded"),
+            gradient.value(),
+            case.numbers(&format!("grad.{name}"))?,
+        )?;
         let term = gradient.mul(&Var::from(case.numbers(v)?.cast::<T>()))?.sum(..)?;
         sum = Some(match sum {
             Some(sum) => sum.add(&term)?,
@@ -92,7 +96,9 @@ impl<'a, T: Float> Pass<'a, T> {
         }
         for (name, output) in names.into_iter().zip(&self.outputs) {
             match (output, self.case.tensor(name)) {
-                (Output::Var(found), AnyTensor::F64(expected)) => tolerance.compare(name, found.value(), expected)?,
+                (Output::Var(found), AnyTensor::F64(expected)) => {
+                    tolerance.compare(name, found.value(), expected)?
+                }
                 (Output::Index(found), AnyTensor::I64(expected)) => compare_indices(name, found, expected)?,
                 (_, other) => return Err(Stop::Failed(format!("{name} should be of {}", other.element()))),
             }

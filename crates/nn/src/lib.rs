@@ -1,1 +1,15 @@
-//! crate
+//! Layers, initialisers, losses and optimizers of Retrograd, with PyTorch's names and semantics.
+#![forbid(unsafe_code)]
+
+pub mod init;
+mod layer;
+mod layers;
+mod module;
+mod optim;
+
+pub use layer::{Layer, Sequential};
+pub use layers::*;
+pub use module::{Item, ItemMut, Module, Path};
+pub use optim::{Adam, AdamW, Optimizer, Sgd};
+pub use retrograd_autograd::{Buffer, Gradients, Parameter, Tape, Var};
+pub use retrograd_tensor::{Error, Float, Result, Shape, Tensor};

@@ -13,7 +13,8 @@ const EDGE: usize = 3;
 /// needed where all are whole), abbreviated where there are more than 1000.
 impl<T: Element> fmt::Display for Tensor<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = f.precision().unwrap_or_else(|| if self.as_slice().iter().all(is_whole) { 0 } else { 4 });
+        let digits =
+            f.precision().unwrap_or_else(|| if self.as_slice().iter().all(is_whole) { 0 } else { 4 });
         let entry = |x: &T| match T::NAME {
             "bool" => x.to_string(),
             _ => format!("{x:.digits$}"),
@@ -89,7 +90,10 @@ mod tests {
 
     #[test]
     fn small_tensors_are_shown_whole_and_aligned() {
-        assert_eq!(Tensor::from([[1.0f32, -2.5], [10.0, 0.25]]).to_string(), "[[ 1.0000, -2.5000],\n [10.0000,  0.2500]]");
+        assert_eq!(
+            Tensor::from([[1.0f32, -2.5], [10.0, 0.25]]).to_string(),
+            "[[ 1.0000, -2.5000],\n [10.0000,  0.2500]]"
+        );
         assert_eq!(format!("{:.1}", Tensor::from([1.0f64, 2.5])), "[1.0, 2.5]");
         assert_eq!(Tensor::from([1i64, -20]).to_string(), "[  1, -20]");
         assert_eq!(Tensor::scalar(3.0f32).to_string(), "3");
@@ -105,6 +109,9 @@ mod tests {
     #[test]
     fn debug_names_type_and_shape() {
         assert_eq!(format!("{:?}", Tensor::from([[1i64, 2]])), "Tensor<i64>[1, 2] [[1, 2]]");
-        assert_eq!(format!("{:?}", Tensor::<f32>::zeros([2, 0, 3]).unwrap()), "Tensor<f32>[2, 0, 3] [[],\n\n []]");
+        assert_eq!(
+            format!("{:?}", Tensor::<f32>::zeros([2, 0, 3]).unwrap()),
+            "Tensor<f32>[2, 0, 3] [[],\n\n []]"
+        );
     }
 }

@@ -175,11 +175,13 @@ macro_rules! float {
             }
             #[inline(always)]
             fn ln_1p(self) -> Self {
-                $t::ln_1p(self)
+                use $math as math;
+                math::ln_1p(self)
             }
             #[inline(always)]
             fn exp_m1(self) -> Self {
-                $t::exp_m1(self)
+                use $math as math;
+                math::exp_m1(self)
             }
             #[inline(always)]
             fn sin(self) -> Self {

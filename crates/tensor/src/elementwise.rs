@@ -10,17 +10,21 @@ use crate::simd::dispatch;
 use crate::{Element, Error, Float, Result, Shape, Tensor};
 
 impl<T: Element> Tensor<T> {
-    /// `f` of every element.
+    /// `f` of every element. Marked `#[inline(always)]`, `f` is compiled for the widest vectors that the machine has
+    /// (see [`simd::dispatch`](crate::simd::dispatch)).
     pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
         let x = self.as_slice();
         Tensor::written(self.shape().clone(), |y| {
             par::chunks(y, par::GRAIN, |i, y| {
                 let x = &x[i * par::GRAIN..][..y.len()];
-                dispatch(|| {
-                    for (y, &x) in y.iter_mut().zip(x) {
-                        *y = f(x);
-                    }
-                })
+                dispatch(
+                    #[inline(always)]
+                    || {
+                        for (y, &x) in y.iter_mut().zip(x) {
+                            *y = f(x);
+                        }
+                    },
+                )
             });
         })
     }
@@ -50,12 +54,30 @@ impl<T: Element> Tensor<T> {
         Ok(Tensor::written(plan.shape.clone(), |y| {
             plan.rows(y, |y, [i, j]| {
                 let f = &f;
-                dispatch(|| match plan.advance {
-                    [1, 1] => write(y, a[i..].iter().zip(&b[j..]), |(&a, &b)| f(a, b)),
-                    [1, _] => write(y, &a[i..], |&a| f(a, b[j])),
-                    [_, 1] => write(y, &b[j..], |&b| f(a[i], b)),
-                    _ => y.fill(f(a[i], b[j])),
-                })
+                dispatch(
+                    #[inline(always)]
+                    || match plan.advance {
+                        [1, 1] => write(
+                            y,
+                            a[i..].iter().zip(&b[j..]),
+                            #[inline(always)]
+                            |(&a, &b)| f(a, b),
+                        ),
+                        [1, _] => write(
+                            y,
+                            &a[i..],
+                            #[inline(always)]
+                            |&a| f(a, b[j]),
+                        ),
+                        [_, 1] => write(
+                            y,
+                            &b[j..],
+                            #[inline(always)]
+                            |&b| f(a[i], b),
+                        ),
+                        _ => y.fill(f(a[i], b[j])),
+                    },
+                )
             });
         }))
     }
@@ -144,7 +166,10 @@ impl<T: Element> Tensor<T> {
         }
         let plan = Broadcast::new("broadcast_to", [self.shape(), &shape])?;
         if plan.shape != shape {
-            return Err(Error::new("broadcast_to", format!("{} does not broadcast to {shape}", self.shape())));
+            return Err(Error::new(
+                "broadcast_to",
+                format!("{} does not broadcast to {shape}", self.shape()),
+            ));
         }
         let x = self.as_slice();
         Ok(Tensor::written(shape, |y| {
@@ -169,7 +194,17 @@ impl<T: Float> Tensor<T> {
                 let at = i * par::GRAIN;
                 let (a, b, c) = (&a[at..][..y.len()], &b[at..][..y.len()], &c[at..][..y.len()]);
                 let f = &f;
-                dispatch(|| write(y, a.iter().zip(b).zip(c), |((&a, &b), &c)| f(a, b, c)))
+                dispatch(
+                    #[inline(always)]
+                    || {
+                        write(
+                            y,
+                            a.iter().zip(b).zip(c),
+                            #[inline(always)]
+                            |((&a, &b), &c)| f(a, b, c),
+                        )
+                    },
+                )
             });
         })
     }
@@ -192,11 +227,14 @@ impl<T: Float> Tensor<T> {
         par::chunks(self.make_mut(), par::GRAIN, |i, x| {
             let b = &b[i * par::GRAIN..][..x.len()];
             let f = &f;
-            dispatch(|| {
-                for (x, &b) in x.iter_mut().zip(b) {
-                    *x = f(*x, b);
-                }
-            })
+            dispatch(
+                #[inline(always)]
+                || {
+                    for (x, &b) in x.iter_mut().zip(b) {
+                        *x = f(*x, b);
+                    }
+                },
+            )
         });
         Ok(())
     }
@@ -220,22 +258,26 @@ impl<T: Float> Tensor<T> {
         }
         let mut state = state.map(|state| state.make_mut().chunks_mut(par::GRAIN));
         let pieces = self.make_mut().chunks_mut(par::GRAIN).zip(g.as_slice().chunks(par::GRAIN));
-        let mut pieces: SmallVec<[_; 4]> =
-            pieces.map(|(x, g)| (x, state.each_mut().map(|state| state.next().unwrap_or_default()), g)).collect();
+        let mut pieces: SmallVec<[_; 4]> = pieces
+            .map(|(x, g)| (x, state.each_mut().map(|state| state.next().unwrap_or_default()), g))
+            .collect();
         par::chunks(&mut pieces, 1, |_, piece| {
             for (x, state, g) in piece {
                 let len = x.len();
                 let state = state.each_mut().map(|state| &mut state[..len]);
                 let f = &f;
-                dispatch(|| {
-                    for (i, (x, &g)) in x.iter_mut().zip(&**g).enumerate() {
-                        let (new, next) = f(*x, state.each_ref().map(|state| state[i]), g);
-                        *x = new;
-                        for (n, next) in next.into_iter().enumerate() {
-                            state[n][i] = next;
+                dispatch(
+                    #[inline(always)]
+                    || {
+                        for (i, (x, &g)) in x.iter_mut().zip(&**g).enumerate() {
+                            let (new, next) = f(*x, state.each_ref().map(|state| state[i]), g);
+                            *x = new;
+                            for (n, next) in next.into_iter().enumerate() {
+                                state[n][i] = next;
+                            }
                         }
-                    }
-                })
+                    },
+                )
             }
         });
         Ok(())
@@ -247,13 +289,29 @@ impl<T: Float> Tensor<T> {
     /// If the shapes differ.
     #[track_caller]
     pub fn accumulate(&mut self, other: &Self) -> Result<()> {
-        self.update_as("accumulate", other, |a, b| a + b)
+        self.update_as(
+            "accumulate",
+            other,
+            #[inline(always)]
+            |a, b| a + b,
+        )
     }
 
     /// Every element limited to [`low`, `high`]; NaN stays NaN.
     pub fn clamp(&self, low: f64, high: f64) -> Self {
         let (low, high) = (T::from_f64(low), T::from_f64(high));
-        self.map(move |x| if x < low { low } else if x > high { high } else { x })
+        self.map(
+            #[inline(always)]
+            move |x| {
+                if x < low {
+                    low
+                } else if x > high {
+                    high
+                } else {
+                    x
+                }
+            },
+        )
     }
 }
 
@@ -267,7 +325,7 @@ macro_rules! binary {
             /// If the shapes do not broadcast.
             #[track_caller]
             pub fn $name(&self, other: &Self) -> Result<Self> {
-                self.zip_as(stringify!($name), other, |$a, $b| $value)
+                self.zip_as(stringify!($name), other, #[inline(always)] |$a, $b| $value)
             }
         )*}
         $($(

@@ -13,7 +13,10 @@ impl<T: Element> Tensor<T> {
         let op = "index_select";
         let axis = self.shape().axis(op, axis)?;
         if index.rank() != 1 {
-            return Err(Error::new(op, format!("expected a vector of positions, found shape {}", index.shape())));
+            return Err(Error::new(
+                op,
+                format!("expected a vector of positions, found shape {}", index.shape()),
+            ));
         }
         within(op, index, self.shape(), axis)?;
         let mut shape = self.shape().clone();
@@ -57,7 +60,11 @@ impl<T: Float> Tensor<T> {
         if index.shape() != source.shape() {
             return Err(Error::new(
                 "scatter_add",
-                format!("expected one index for each element, found {} for {}", index.shape(), source.shape()),
+                format!(
+                    "expected one index for each element, found {} for {}",
+                    index.shape(),
+                    source.shape()
+                ),
             ));
         }
         let mut sum = self.clone();
@@ -80,7 +87,11 @@ impl<T: Float> Tensor<T> {
         if index.rank() != 1 || *source.shape() != expected {
             return Err(Error::new(
                 op,
-                format!("expected a vector of positions and a source of {expected}, found {} and {}", index.shape(), source.shape()),
+                format!(
+                    "expected a vector of positions and a source of {expected}, found {} and {}",
+                    index.shape(),
+                    source.shape()
+                ),
             ));
         }
         within(op, index, self.shape(), axis)?;
@@ -105,7 +116,9 @@ fn inner(shape: &[usize], axis: usize) -> usize {
 fn within(op: &'static str, index: &Tensor<i64>, shape: &Shape, axis: usize) -> Result<()> {
     let extent = shape[axis];
     match index.as_slice().iter().find(|&&i| i < 0 || i as usize >= extent) {
-        Some(i) => Err(Error::new(op, format!("index {i} lies outside axis {axis} of {shape} (0 to {extent} − 1)"))),
+        Some(i) => {
+            Err(Error::new(op, format!("index {i} lies outside axis {axis} of {shape} (0 to {extent} − 1)")))
+        }
         None => Ok(()),
     }
 }
@@ -126,7 +139,10 @@ impl Paths {
         if index.rank() != shape.len() || !(0..shape.len()).all(fits) {
             return Err(Error::new(
                 op,
-                format!("index {} does not fit {shape} (no longer elsewhere than along axis {axis})", index.shape()),
+                format!(
+                    "index {} does not fit {shape} (no longer elsewhere than along axis {axis})",
+                    index.shape()
+                ),
             ));
         }
         within(op, index, shape, axis)?;

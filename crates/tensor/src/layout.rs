@@ -69,10 +69,15 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn reshape(&self, extents: &[isize]) -> Result<Self> {
         let fail = |why: &str| {
-            Err(Error::new("reshape", format!("{} has {} elements: {why} {extents:?}", self.shape(), self.numel())))
+            Err(Error::new(
+                "reshape",
+                format!("{} has {} elements: {why} {extents:?}", self.shape(), self.numel()),
+            ))
         };
         let mut shape: Shape = extents.iter().map(|&extent| extent.max(0) as usize).collect();
-        if extents.iter().any(|&extent| extent < -1) || extents.iter().filter(|&&extent| extent == -1).count() > 1 {
+        if extents.iter().any(|&extent| extent < -1)
+            || extents.iter().filter(|&&extent| extent == -1).count() > 1
+        {
             return fail("expected extents of at least 0, with at most one −1 among them, not");
         }
         if let Some(free) = extents.iter().position(|&extent| extent == -1) {
@@ -114,7 +119,8 @@ impl<T: Element> Tensor<T> {
         }
         let extents = self.shape();
         let merged = extents[start..=end].iter().product();
-        let shape = extents[..start].iter().copied().chain([merged]).chain(extents[end + 1..].iter().copied());
+        let shape =
+            extents[..start].iter().copied().chain([merged]).chain(extents[end + 1..].iter().copied());
         Ok(self.with_shape(shape.collect()))
     }
 
@@ -273,7 +279,10 @@ impl<T: Element> Tensor<T> {
             return Err(Error::new("stack", "expected at least one tensor"));
         };
         if let Some(other) = tensors.iter().find(|other| other.shape() != first.shape()) {
-            return Err(Error::new("stack", format!("shapes differ: {} and {}", first.shape(), other.shape())));
+            return Err(Error::new(
+                "stack",
+                format!("shapes differ: {} and {}", first.shape(), other.shape()),
+            ));
         }
         let parts: Vec<Self> = tensors.iter().map(|tensor| tensor.unsqueeze(axis)).collect::<Result<_>>()?;
         Self::concat(&parts.iter().collect::<Vec<_>>(), axis)
@@ -355,7 +364,10 @@ pub(crate) fn permutation(shape: &Shape, order: &[isize]) -> Result<SmallVec<[us
 #[track_caller]
 fn sliced(shape: &Shape, ranges: &[Slice]) -> Result<(Shape, SmallVec<[usize; 5]>, usize)> {
     if ranges.len() > shape.len() {
-        return Err(Error::new("slice", format!("{} ranges for the {} axes of {shape}", ranges.len(), shape.len())));
+        return Err(Error::new(
+            "slice",
+            format!("{} ranges for the {} axes of {shape}", ranges.len(), shape.len()),
+        ));
     }
     if ranges.iter().any(|range| range.step == 0) {
         return Err(Error::new("slice", "expected steps of at least 1, found 0"));
@@ -376,11 +388,16 @@ fn sliced(shape: &Shape, ranges: &[Slice]) -> Result<(Shape, SmallVec<[usize; 5]
 #[track_caller]
 fn padded(shape: &Shape, padding: &[(isize, isize)]) -> Result<Shape> {
     if padding.len() != shape.len() {
-        return Err(Error::new("pad", format!("{} pairs for the {} axes of {shape}", padding.len(), shape.len())));
+        return Err(Error::new(
+            "pad",
+            format!("{} pairs for the {} axes of {shape}", padding.len(), shape.len()),
+        ));
     }
     let extents = std::iter::zip(padding, shape.iter()).map(|(&(before, after), &extent)| {
         // Each side may cut off no more than there is, so that what remains is a range of the axis.
-        let whole = extent.checked_add_signed(before.min(0)).and_then(|rest| rest.checked_add_signed(after.min(0)))?;
+        let whole = extent
+            .checked_add_signed(before.min(0))
+            .and_then(|rest| rest.checked_add_signed(after.min(0)))?;
         whole.checked_add_signed(before.max(0))?.checked_add_signed(after.max(0))
     });
     match extents.collect::<Option<Vec<_>>>() {

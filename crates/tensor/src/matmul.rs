@@ -36,7 +36,8 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn product(&self, other: &Self, transposed: Transposed) -> Result<Self> {
         let (a, b) = (self.shape(), other.shape());
-        let Some(((batch_a, [am, ak]), (batch_b, [bk, bn]))) = a.split_last_chunk().zip(b.split_last_chunk()) else {
+        let Some(((batch_a, [am, ak]), (batch_b, [bk, bn]))) = a.split_last_chunk().zip(b.split_last_chunk())
+        else {
             return Err(Error::new("matmul", format!("expected at least one axis each, found {a} · {b}")));
         };
         let (m, k) = if transposed.a { (*ak, *am) } else { (*am, *ak) };
@@ -63,7 +64,9 @@ impl<T: Float> Tensor<T> {
         if batch_b.is_empty() && !transposed.a {
             let a = MatRef::new(self.as_slice(), batch.numel() * m, k);
             let b = view(other.as_slice(), *bk, *bn, transposed.b);
-            return Ok(Tensor::written(shape, |y| T::gemm(a, b, MatMut::new(y, batch.numel() * m, n), Write::Overwrite)));
+            return Ok(Tensor::written(shape, |y| {
+                T::gemm(a, b, MatMut::new(y, batch.numel() * m, n), Write::Overwrite)
+            }));
         }
         let (x, w) = (self.as_slice(), other.as_slice());
         let (from_a, from_b) = (repeated(&batch_a, &batch), repeated(&batch_b, &batch));

@@ -34,7 +34,10 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn rand(shape: impl Into<Shape>, low: f64, high: f64, rng: &mut impl Rng) -> Result<Self> {
         if !(low <= high && (high - low).is_finite()) {
-            return Err(Error::new("rand", format!("expected finite bounds low ≤ high, found {low} and {high}")));
+            return Err(Error::new(
+                "rand",
+                format!("expected finite bounds low ≤ high, found {low} and {high}"),
+            ));
         }
         Self::from_fn(shape, || T::from_f64(low + (high - low) * rng.random::<f64>()))
     }

@@ -173,7 +173,8 @@ impl<T: Float> Tensor<T> {
         let reduced = axes.into().reduce("var", self.shape())?;
         let count = count(self, &reduced);
         let mean = self.fold(Sum, reduced.clone()).map(|sum| sum / T::from_f64(count));
-        let centred = self.zip_as("var", &mean.with_shape(reduced.kept.clone()), |x, mean| (x - mean) * (x - mean))?;
+        let centred =
+            self.zip_as("var", &mean.with_shape(reduced.kept.clone()), |x, mean| (x - mean) * (x - mean))?;
         let divisor = T::from_f64((count - correction).max(0.0));
         Ok(centred.fold(Sum, reduced).map(|sum| sum / divisor))
     }
@@ -234,8 +235,9 @@ impl<T: Float> Tensor<T> {
             return Err(Error::new("sum_to", format!("{shape} does not broadcast to {}", self.shape())));
         }
         let added = self.rank() - shape.len();
-        let chosen: SmallVec<[bool; 5]> =
-            (0..self.rank()).map(|axis| axis < added || (shape[axis - added] == 1 && self.shape()[axis] != 1)).collect();
+        let chosen: SmallVec<[bool; 5]> = (0..self.rank())
+            .map(|axis| axis < added || (shape[axis - added] == 1 && self.shape()[axis] != 1))
+            .collect();
         Ok(self.fold(Sum, Reduced { kept: shape.clone(), shape, chosen }))
     }
 
@@ -250,7 +252,12 @@ impl<T: Float> Tensor<T> {
 }
 
 fn count<T: Element>(x: &Tensor<T>, reduced: &Reduced) -> f64 {
-    x.shape().iter().zip(&reduced.chosen).filter(|&(_, &chosen)| chosen).map(|(&extent, _)| extent as f64).product()
+    x.shape()
+        .iter()
+        .zip(&reduced.chosen)
+        .filter(|&(_, &chosen)| chosen)
+        .map(|(&extent, _)| extent as f64)
+        .product()
 }
 
 #[track_caller]
@@ -327,11 +334,14 @@ impl Plan {
                 let kept = offset(&self.kept, first + i);
                 for row in 0..rows {
                     let x = &x[kept + offset(&self.reduced, row)..][..y.len()];
-                    dispatch(|| {
-                        for (y, &x) in y.iter_mut().zip(x) {
-                            *y = F::join(*y, x);
-                        }
-                    });
+                    dispatch(
+                        #[inline(always)]
+                        || {
+                            for (y, &x) in y.iter_mut().zip(x) {
+                                *y = F::join(*y, x);
+                            }
+                        },
+                    );
                 }
             }
         });
@@ -369,22 +379,25 @@ fn fold_piece<T: Float, F: Fold<T>>(x: &[T]) -> T {
     if x.len() < LANES {
         return x.iter().fold(F::START, |total, &x| F::join(total, x));
     }
-    dispatch(|| {
-        let mut lanes = [F::START; LANES];
-        let mut vectors = x.chunks_exact(LANES);
-        for vector in &mut vectors {
-            for (lane, &x) in lanes.iter_mut().zip(vector) {
-                *lane = F::join(*lane, x);
+    dispatch(
+        #[inline(always)]
+        || {
+            let mut lanes = [F::START; LANES];
+            let mut vectors = x.chunks_exact(LANES);
+            for vector in &mut vectors {
+                for (lane, &x) in lanes.iter_mut().zip(vector) {
+                    *lane = F::join(*lane, x);
+                }
             }
-        }
-        let rest = vectors.remainder().iter().fold(F::START, |total, &x| F::join(total, x));
-        let mut width = LANES;
-        while width > 1 {
-            width /= 2;
-            for i in 0..width {
-                lanes[i] = F::join(lanes[i], lanes[i + width]);
+            let rest = vectors.remainder().iter().fold(F::START, |total, &x| F::join(total, x));
+            let mut width = LANES;
+            while width > 1 {
+                width /= 2;
+                for i in 0..width {
+                    lanes[i] = F::join(lanes[i], lanes[i + width]);
+                }
             }
-        }
-        F::join(lanes[0], rest)
-    })
+            F::join(lanes[0], rest)
+        },
+    )
 }

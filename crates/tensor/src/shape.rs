@@ -83,7 +83,9 @@ impl Shape {
                 (a, b) => {
                     return Err(Error::new(
                         op,
-                        format!("shapes do not broadcast: {self} and {other} ({a} ≠ {b} at axis {axis} of {rank})"),
+                        format!(
+                            "shapes do not broadcast: {self} and {other} ({a} ≠ {b} at axis {axis} of {rank})"
+                        ),
                     ));
                 }
             });

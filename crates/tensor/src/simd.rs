@@ -61,7 +61,8 @@ fn choose(wanted: Option<&str>) -> Level {
     let available = Level::available();
     let widest = available[available.len() - 1];
     let Some(name) = wanted.filter(|name| !name.is_empty()) else { return widest };
-    let Some(asked) = [Level::Portable, Level::Avx2, Level::Avx512].into_iter().find(|l| l.name() == name) else {
+    let Some(asked) = [Level::Portable, Level::Avx2, Level::Avx512].into_iter().find(|l| l.name() == name)
+    else {
         eprintln!(
             "RETROGRAD_SIMD: no level is named `{name}` (portable, avx2 or avx512); using {}",
             widest.name()
@@ -74,7 +75,10 @@ fn choose(wanted: Option<&str>) -> Level {
     asked.min(widest)
 }
 
-/// Runs `work`, compiled for [`level`]. The closure's own loops are vectorised as far as they are inlined into it.
+/// Runs `work`, compiled for [`level`].
+///
+/// Mark the closure, and what its loops call, `#[inline(always)]`: what is not inlined stays compiled for the portable
+/// level.
 #[inline(always)]
 pub fn dispatch<R>(work: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]

@@ -12,7 +12,14 @@ impl<T: Float> Tensor<T> {
     /// If the axis does not exist.
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Result<Self> {
-        self.normalised("log_softmax", axis, |sum: T| sum.ln(), |x, max, ln_sum| (x - max) - ln_sum)
+        self.normalised(
+            "log_softmax",
+            axis,
+            #[inline(always)]
+            |sum: T| sum.ln(),
+            #[inline(always)]
+            |x, max, ln_sum| (x - max) - ln_sum,
+        )
     }
 
     /// e^(x − max)/Σ e^(x − max) along `axis`, which never overflows.
@@ -21,7 +28,14 @@ impl<T: Float> Tensor<T> {
     /// If the axis does not exist.
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Result<Self> {
-        self.normalised("softmax", axis, |sum| sum, |x, max, sum| (x - max).exp() / sum)
+        self.normalised(
+            "softmax",
+            axis,
+            #[inline(always)]
+            |sum| sum,
+            #[inline(always)]
+            |x, max, sum| (x - max).exp() / sum,
+        )
     }
 
     /// `finish`(x, max, `total`(Σ e^(x − max))) along `axis`.
@@ -56,17 +70,23 @@ impl<T: Float> Tensor<T> {
 #[inline(always)]
 fn row<T: Float>(x: &[T], y: &mut [T], total: &impl Fn(T) -> T, finish: &impl Fn(T, T, T) -> T) {
     let max = x.iter().fold(T::NEG_INFINITY, |max, &x| larger(max, x));
-    dispatch(|| {
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = (x - max).exp();
-        }
-    });
+    dispatch(
+        #[inline(always)]
+        || {
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y = (x - max).exp();
+            }
+        },
+    );
     let sum = total(y.iter().copied().sum());
-    dispatch(|| {
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = finish(x, max, sum);
-        }
-    });
+    dispatch(
+        #[inline(always)]
+        || {
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y = finish(x, max, sum);
+            }
+        },
+    );
 }
 
 /// Each of `inner` columns is normalised; a row of the block holds one element of each.
@@ -81,26 +101,29 @@ fn columns<T: Float>(
     let mut max = Storage::filled(inner, T::NEG_INFINITY);
     let mut sum = Storage::filled(inner, T::ZERO);
     let (max, sum) = (max.make_mut(), sum.make_mut());
-    dispatch(|| {
-        for x in x.chunks(inner) {
-            for (max, &x) in max.iter_mut().zip(x) {
-                *max = larger(*max, x);
+    dispatch(
+        #[inline(always)]
+        || {
+            for x in x.chunks(inner) {
+                for (max, &x) in max.iter_mut().zip(x) {
+                    *max = larger(*max, x);
+                }
             }
-        }
-        for x in x.chunks(inner) {
-            for ((sum, &max), &x) in sum.iter_mut().zip(&*max).zip(x) {
-                *sum += (x - max).exp();
+            for x in x.chunks(inner) {
+                for ((sum, &max), &x) in sum.iter_mut().zip(&*max).zip(x) {
+                    *sum += (x - max).exp();
+                }
             }
-        }
-        for sum in sum.iter_mut() {
-            *sum = total(*sum);
-        }
-        for (y, x) in y.chunks_mut(inner).zip(x.chunks(inner)) {
-            for (((y, &x), &max), &sum) in y.iter_mut().zip(x).zip(&*max).zip(&*sum) {
-                *y = finish(x, max, sum);
+            for sum in sum.iter_mut() {
+                *sum = total(*sum);
             }
-        }
-    });
+            for (y, x) in y.chunks_mut(inner).zip(x.chunks(inner)) {
+                for (((y, &x), &max), &sum) in y.iter_mut().zip(x).zip(&*max).zip(&*sum) {
+                    *y = finish(x, max, sum);
+                }
+            }
+        },
+    );
 }
 
 /// The larger of two numbers, NaN if one is.

@@ -319,7 +319,8 @@ mod tests {
     fn memory_is_recycled_across_element_types_and_threads() {
         let len = 123_457; // a size that no other test uses
         let first = Storage::<f64>::filled(len, 1.0).as_ptr() as usize;
-        let again = std::thread::spawn(move || Storage::<i64>::filled(len, 1).as_ptr() as usize).join().unwrap();
+        let again =
+            std::thread::spawn(move || Storage::<i64>::filled(len, 1).as_ptr() as usize).join().unwrap();
         assert_eq!(first, again);
     }
 

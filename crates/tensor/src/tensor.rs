@@ -174,7 +174,9 @@ impl<T: Float> Tensor<T> {
 
     /// 0, 1, … `count` − 1.
     pub fn arange(count: usize) -> Self {
-        Self::written([count].into(), |y| y.iter_mut().enumerate().for_each(|(i, y)| *y = T::from_f64(i as f64)))
+        Self::written([count].into(), |y| {
+            y.iter_mut().enumerate().for_each(|(i, y)| *y = T::from_f64(i as f64))
+        })
     }
 
     /// The same numbers in another precision, each rounded to the nearest.

@@ -120,7 +120,10 @@ impl<T: Float> Var<T> {
         let Some(bias) = bias else { return Ok(self) };
         let channels = self.shape()[1];
         if bias.shape()[..] != [channels] {
-            return Err(Error::new(op, format!("expected a bias of shape [{channels}], found {}", bias.shape())));
+            return Err(Error::new(
+                op,
+                format!("expected a bias of shape [{channels}], found {}", bias.shape()),
+            ));
         }
         let mut column = bias.shape().clone();
         (0..axes).for_each(|_| column.push(1));

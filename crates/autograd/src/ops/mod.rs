@@ -7,6 +7,7 @@ mod linear;
 mod loss;
 mod matmul;
 mod pool;
+mod prelu;
 mod reduce;
 pub(crate) mod unary;
 

@@ -121,7 +121,9 @@ impl<T: Float> Var<T> {
         let (x, batched) = self.batched::<D>(op)?;
         let pooling = Pooling::max(op, x.shape(), window.into(), dilation)?;
         let (y, index) = pooling.max_of(x.value())?;
-        let [n, c, plane @ ..] = &x.shape()[..] else { unreachable!("a batched variable has at least two axes") };
+        let [n, c, plane @ ..] = &x.shape()[..] else {
+            unreachable!("a batched variable has at least two axes")
+        };
         let planes = [n * c, plane.iter().product()];
         let y = Map(Pick { planes, index: index.clone() }).apply_to([&x], y)?.unbatched(batched)?;
         let index = if batched { index } else { index.squeeze(0)? };

@@ -32,6 +32,12 @@ pub trait Elementwise: Copy + Send + Sync + 'static {
     fn value<T: Float>(self, x: T) -> T;
     /// dy/dx in terms of x and y = f(x).
     fn slope<N: Number>(self, x: N, y: N) -> N;
+
+    /// g·dy/dx for single elements.
+    #[inline(always)]
+    fn pull<T: Float>(self, g: T, x: T, y: T) -> T {
+        g * self.slope(Scalar(x), Scalar(y)).0
+    }
 }
 
 /// An [`Elementwise`] function as an operation.
@@ -45,7 +51,10 @@ impl<T: Float, F: Elementwise> Op<T, 1> for Unary<F> {
 
     fn forward(&self, [x]: [&Tensor<T>; 1]) -> Result<Tensor<T>> {
         let f = self.0;
-        Ok(x.map(move |x| f.value(x)))
+        Ok(x.map(
+            #[inline(always)]
+            move |x| f.value(x),
+        ))
     }
 
     fn vjp(&self, [x]: [&Var<T>; 1], y: &Var<T>, g: &Var<T>, _: [bool; 1]) -> Result<[Option<Var<T>>; 1]> {
@@ -53,12 +62,27 @@ impl<T: Float, F: Elementwise> Op<T, 1> for Unary<F> {
         if x.tape().is_some() || g.tape().is_some() {
             return Ok([Some(g.mul(&f.slope(x.clone(), y.clone()))?)]);
         }
-        let times_slope = move |g: T, x: T, y: T| g * f.slope(Scalar(x), Scalar(y)).0;
         let gx = match F::NEEDS {
-            Needs::Nothing => g.value().map(|g| times_slope(g, g, g)),
-            Needs::X => g.value().zip(x.value(), |g, x| times_slope(g, x, x))?,
-            Needs::Y => g.value().zip(y.value(), |g, y| times_slope(g, y, y))?,
-            Needs::Both => g.value().zip3(x.value(), y.value(), times_slope),
+            Needs::Nothing => g.value().map(
+                #[inline(always)]
+                |g| f.pull(g, g, g),
+            ),
+            Needs::X => g.value().zip(
+                x.value(),
+                #[inline(always)]
+                |g, x| f.pull(g, x, x),
+            )?,
+            Needs::Y => g.value().zip(
+                y.value(),
+                #[inline(always)]
+                |g, y| f.pull(g, y, y),
+            )?,
+            Needs::Both => g.value().zip3(
+                x.value(),
+                y.value(),
+                #[inline(always)]
+                |g, x, y| f.pull(g, x, y),
+            ),
         };
         Ok([Some(Var::from(gx))])
     }
@@ -130,7 +154,10 @@ impl<T: Float> Var<T> {
     #[track_caller]
     pub fn elementwise<F: Elementwise>(&self, f: F) -> Var<T> {
         if self.is_stale() {
-            return self.of_the_same_pass(self.value().map(move |x| f.value(x)));
+            return self.of_the_same_pass(self.value().map(
+                #[inline(always)]
+                move |x| f.value(x),
+            ));
         }
         crate::var::or_panic(Unary(f).apply([self]))
     }

@@ -30,9 +30,8 @@ macro_rules! library {
             fn tile(self, a: MatRef<'_, $t>, b: MatRef<'_, $t>, mut c: MatMut<'_, $t>, write: Write) {
                 assert!(a.rows() == c.rows() && b.cols() == c.cols() && a.cols() == b.rows());
                 let beta = if write == Write::Add { 1.0 } else { 0.0 };
-                // SAFETY: the assertion above and the invariant of the views keep every element that is read
-                // or written within its slice; those of C are exclusively borrowed and do not overlap each
-                // other.
+                // SAFETY: by the assertion above and the invariant of the views, every element that is read
+                // or written lies within its slice; those of C are distinct and exclusively borrowed.
                 unsafe {
                     $gemm(
                         a.rows(),

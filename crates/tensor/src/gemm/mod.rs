@@ -58,7 +58,6 @@ pub trait Gemm: Element {
     fn pack(a: &dyn Panels<Self>) -> Packed<Self>;
 
     /// Packs a strip of at most `width` lanes, each of which is adjacent in memory, to a panel.
-    #[doc(hidden)]
     fn pack_lanes(strip: MatRef<'_, Self>, width: usize, panel: &mut [Self]);
 }
 
@@ -129,8 +128,7 @@ fn pack_for<K: Kernel>(a: &dyn Panels<K::Scalar>) -> Packed<K::Scalar> {
     Packed::new(a, K::MR, K::KC)
 }
 
-/// Checks the sizes and settles the products that have nothing to sum. Answers whether there is something to
-/// do.
+/// Checks the sizes and settles the products that have nothing to sum. Answers whether others remain.
 fn begin<T: Element>(a: Operand<'_, T>, b: Operand<'_, T>, c: &mut MatMut<'_, T>, write: Write) -> bool {
     let (m, n, k) = (c.rows(), c.cols(), a.depth());
     assert!(

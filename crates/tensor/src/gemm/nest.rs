@@ -1,9 +1,8 @@
 //! The loops around a micro-kernel, as in BLIS (Van Zee and van de Geijn, "BLIS: A Framework for Rapidly
 //! Instantiating BLAS Functionality", 2015), and their division among threads.
 //!
-//! An element of C is a chain of sums in the order of the depth, cut only where [`depth_blocks`] cuts it. It
-//! is the same wherever the element lies in its tile, block or thread's share, so no division of C shows in
-//! the result.
+//! An element of C is a chain of sums in the order of the depth, cut only where [`depth_blocks`] cuts it,
+//! wherever it lies in its tile, block or thread's share. So no division of C shows in the result.
 
 use std::ops::Range;
 
@@ -20,11 +19,11 @@ pub(super) trait Kernel: Copy + Send + Sync {
     const MR: usize;
     /// The most columns of a tile that reads B from a panel; lanes of such a panel.
     const NR: usize;
-    /// The most rows of a block of A, a multiple of MR: KC·MC elements stay in the L2 cache.
+    /// The most rows of a block of A, a multiple of MR.
     const MC: usize;
-    /// The most depth of a block: a panel of B, of KC·NR elements, stays in the L1 cache.
+    /// The most depth of a block. A block of A, of KC·MC elements, and a panel of B stay in the L2 cache.
     const KC: usize;
-    /// The most columns of a block of B, a multiple of NR: KC·NC elements stay in the L3 cache.
+    /// The most columns of a block of B, a multiple of NR. Its KC·NC elements stay in the L3 cache.
     const NC: usize;
 
     /// The most columns of a tile of so many rows that reads B in place.
@@ -41,7 +40,7 @@ pub(super) trait Kernel: Copy + Send + Sync {
 }
 
 /// The ranges, as even as multiples of `unit` allow, that `0..len` is cut into so that none is longer than
-/// `most`.
+/// `most`, a multiple of `unit`.
 fn blocks(len: usize, most: usize, unit: usize) -> impl Iterator<Item = Range<usize>> {
     let each = len.div_ceil(len.div_ceil(most).max(1)).next_multiple_of(unit).max(unit);
     (0..len).step_by(each).map(move |start| start..len.min(start + each))
@@ -52,8 +51,7 @@ pub(super) fn depth_blocks(depth: usize, most: usize) -> impl Iterator<Item = Ra
     blocks(depth, most, 1)
 }
 
-/// Multiplications and additions from which on a product is worth a second thread, which takes some 10 µs to
-/// wake.
+/// Multiplications and additions that are worth a second thread, which takes some 20 µs to wake.
 const PARALLEL: usize = 8 << 20;
 
 /// A part of C is divided further if it is more than this share of the product, and of so many
@@ -89,8 +87,7 @@ fn is_parallel(m: usize, n: usize, k: usize) -> bool {
     m.saturating_mul(n).saturating_mul(k) >= PARALLEL && rayon::current_num_threads() > 1
 }
 
-/// Calls `work` with parts of C and where they begin: all of C, or on several threads if the product is
-/// large.
+/// Calls `work` with parts of C and where they begin: with all of C, or on several threads if it is worth it.
 pub(super) fn divide<T: Send>(
     c: MatMut<'_, T>,
     depth: usize,

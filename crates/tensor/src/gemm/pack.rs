@@ -76,6 +76,12 @@ pub(crate) enum Operand<'a, T: Element> {
     Packed(&'a Packed<T>),
 }
 
+impl<'a, T: Element> From<&'a dyn Panels<T>> for Operand<'a, T> {
+    fn from(source: &'a dyn Panels<T>) -> Self {
+        Operand::Source(source)
+    }
+}
+
 impl<'a, T: Element> From<&'a Packed<T>> for Operand<'a, T> {
     fn from(packed: &'a Packed<T>) -> Self {
         Operand::Packed(packed)

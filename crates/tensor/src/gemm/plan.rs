@@ -65,7 +65,7 @@ fn suits_dots(m: usize, n: usize, k: usize) -> bool {
 /// packed.
 fn a_in_place<K: Kernel>(a: MatRef<'_, K::Scalar>, n: usize) -> bool {
     // Where lanes are adjacent, each depth is another cache line, of which a narrow strip uses a small part.
-    let wasteful = a.col_stride() == 1 && K::MR < 8;
+    let wasteful = a.col_stride() == 1 && a.cols() > 64 && K::MR < 8;
     n <= 64 || !wasteful && (n <= 256 || a.rows().saturating_mul(a.cols()) <= IN_PLACE)
 }
 

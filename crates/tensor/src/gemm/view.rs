@@ -95,6 +95,7 @@ impl<'a, T> MatRef<'a, T> {
     }
 
     /// Whether the elements of a row are adjacent.
+    #[cfg(target_arch = "x86_64")]
     #[inline]
     pub(super) fn has_adjacent_cols(self) -> bool {
         self.col_stride == 1 || self.cols <= 1
@@ -165,6 +166,7 @@ impl<'a, T> MatMut<'a, T> {
     }
 
     /// A single column of adjacent elements as a single row: the transposed matrix.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn as_row(&mut self) -> Option<MatMut<'_, T>> {
         let adjacent = self.cols == 1 && (self.row_stride == 1 || self.rows <= 1);
         adjacent.then_some(MatMut {

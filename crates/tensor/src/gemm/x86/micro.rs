@@ -31,8 +31,7 @@ pub(super) unsafe fn tile<V: Vector, const R: usize, const S: usize, const FULL:
     let (mut a, mut b, c) = (a.data().as_ptr(), b.data().as_ptr(), c.as_mut_ptr());
 
     // SAFETY: by the caller's promise and the invariant of the views, p < k, r < R and the columns below n
-    // are elements of A, B and C; the masks are those of the columns below n. Pointers beyond are formed
-    // without being read.
+    // are elements of A, B and C; the masks are those of these columns. Pointers beyond are never read.
     unsafe {
         for r in 0..R {
             for s in 0..S {

@@ -53,8 +53,7 @@ pub(super) fn transpose(strip: MatRef<'_, f32>, width: usize, panel: &mut [f32])
 #[target_feature(enable = "avx2")]
 fn transpose_8x8(rows: [&[f32]; 8], at: usize) -> [__m256; 8] {
     assert!(rows.iter().all(|row| row.len() >= at + 8));
-    // Four elements of row i beside four of row i + 4, so that each half of a register is transposed by
-    // itself.
+    // Four elements of row i beside four of row i + 4: each half of a register is transposed by itself.
     let pair = |i: usize, at: usize| {
         // SAFETY: `at` is at most four beyond the argument, and the rows were found to hold eight from there.
         unsafe {

@@ -1,0 +1,120 @@
+//! Layers: modules that compute, and chains of them.
+
+use std::fmt;
+use std::panic::Location;
+
+use retrograd_autograd::Var;
+use retrograd_tensor::{Float, Result, Tensor};
+
+use crate::{Item, ItemMut, Module, Path};
+
+/// A module with one input and one output.
+pub trait Layer<T: Float = f32>: Module<T> {
+    /// The output for `x`. On a tape that trains, layers act as in training and their parameters are recorded; a bare
+    /// variable is evaluated and nothing is recorded.
+    ///
+    /// # Errors
+    /// If the shape of `x` does not fit.
+    fn forward(&self, x: &Var<T>) -> Result<Var<T>>;
+
+    /// The output for a tensor, evaluated: nothing is recorded, dropout does nothing.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    fn predict(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
+        Ok(self.forward(&Var::from(x))?.into_value())
+    }
+}
+
+impl<T: Float, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
+    #[track_caller]
+    fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
+        (**self).forward(x)
+    }
+}
+
+/// Layers one after the other, named `0`, `1`, … as in
+/// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html). Made by
+/// [`sequential!`](crate::sequential), or layer by layer.
+///
+/// ```
+/// # use retrograd_nn::{Layer, Linear, Module, ReLU, sequential};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let model = sequential![Linear::new(4, 8).build(rng)?, ReLU, Linear::new(8, 2).build(rng)?];
+/// assert_eq!(model.parameters()[3].0, "2.bias");
+/// # Ok::<(), retrograd_tensor::Error>(())
+/// ```
+pub struct Sequential<T: Float = f32> {
+    layers: Vec<Box<dyn Layer<T> + Send + Sync>>,
+}
+
+impl<T: Float> Sequential<T> {
+    /// No layers: the identity.
+    pub fn new() -> Self {
+        Self { layers: Vec::new() }
+    }
+
+    /// The layers so far, then `layer`.
+    pub fn then(mut self, layer: impl Layer<T> + Send + Sync + 'static) -> Self {
+        self.layers.push(Box::new(layer));
+        self
+    }
+
+    /// The number of layers.
+    pub fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Whether there are no layers.
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+}
+
+impl<T: Float> Default for Sequential<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Float> fmt::Debug for Sequential<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sequential of {} layers", self.layers.len())
+    }
+}
+
+impl<T: Float> Module<T> for Sequential<T> {
+    fn visit<'a>(&'a self, path: &Path<'_>, see: &mut dyn FnMut(&Path<'_>, Item<'a, T>)) {
+        for (i, layer) in self.layers.iter().enumerate() {
+            layer.visit(&path.index(i), see);
+        }
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: &Path<'_>, see: &mut dyn FnMut(&Path<'_>, ItemMut<'a, T>)) {
+        for (i, layer) in self.layers.iter_mut().enumerate() {
+            layer.visit_mut(&path.index(i), see);
+        }
+    }
+}
+
+/// An error names the layer's number, and the line that called the chain.
+impl<T: Float> Layer<T> for Sequential<T> {
+    #[track_caller]
+    fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
+        let line = Location::caller();
+        let mut y = x.clone();
+        for (i, layer) in self.layers.iter().enumerate() {
+            y = layer.forward(&y).map_err(|error| error.within(i).called_from(line))?;
+        }
+        Ok(y)
+    }
+}
+
+/// A [`Sequential`] of the layers listed.
+#[macro_export]
+macro_rules! sequential {
+    ($($layer:expr),* $(,)?) => {
+        $crate::Sequential::new()$(.then($layer))*
+    };
+}
