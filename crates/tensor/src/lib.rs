@@ -27,6 +27,7 @@ pub use element::{Element, Float};
 pub use error::{Error, Result};
 pub use layout::Slice;
 pub use matmul::Transposed;
+pub use par::set_num_threads;
 pub use pool::{Divisor, Pooling, Window};
 pub use reduce::{Axes, keepdim};
 pub use shape::Shape;

@@ -2,6 +2,22 @@
 
 use rayon::prelude::*;
 
+use crate::{Error, Result};
+
+/// Sets how many threads kernels use, for the rest of the process; otherwise there are as many as the environment
+/// variable `RAYON_NUM_THREADS` says, or the machine has. Results do not depend on it.
+///
+/// # Errors
+/// If threads are in use already, or there are to be none.
+#[track_caller]
+pub fn set_num_threads(threads: usize) -> Result<()> {
+    if threads == 0 {
+        return Err(Error::new("set_num_threads", "expected at least one thread"));
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    pool.map_err(|error| Error::new("set_num_threads", error.to_string()))
+}
+
 /// Elements below which a second thread costs more than it saves: waking one takes some 10 µs, in which one core
 /// does about this many simple operations.
 pub(crate) const GRAIN: usize = 32 * 1024;

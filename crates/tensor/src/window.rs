@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
-/// One axis along which a window slides. Output o reads, through tap t < kernel, the input o·stride + t·dilation −
-/// before; where that lies outside the input, it reads padding.
+/// One axis along which a window slides. Output o reads, through tap t < kernel, the input o·stride +
+/// t·dilation − before; where that lies outside the input, it reads padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Axis {
     pub(crate) input: usize,
@@ -61,12 +61,6 @@ impl Tap {
 /// How far a dilated kernel reaches: dilation·(kernel − 1) + 1, if that can be counted.
 pub(crate) fn reach(kernel: usize, dilation: usize) -> Option<usize> {
     dilation.checked_mul(kernel.checked_sub(1)?)?.checked_add(1)
-}
-
-/// The values of 1, 2 or 3 axes as those of 3, with `fill` for the leading ones.
-pub(crate) fn three<const D: usize, V: Copy>(values: [V; D], fill: V) -> [V; 3] {
-    const { assert!(1 <= D && D <= 3, "windows slide along 1, 2 or 3 axes") };
-    std::array::from_fn(|i| if i + D < 3 { fill } else { values[i + D - 3] })
 }
 
 /// Axis `i` of three as messages spell it: counted from the back, which is right for any number of axes.

@@ -43,10 +43,11 @@ impl Slot {
     }
 }
 
-/// A fully resolved convolution of 1, 2 or 3 axes: which input meets which tap of the weight for which output.
+/// A fully resolved convolution of 1, 2 or 3 axes: which input meets which tap of the weight for which
+/// output.
 ///
-/// Kept as three axes, the leading ones of extent 1. That the shapes agree and that no number overflows is checked by
-/// the two constructors, so that whoever holds a geometry need not ask again.
+/// Kept as three axes, the leading ones of extent 1. That the shapes agree and that no number overflows is
+/// checked by the two constructors, so that whoever holds a geometry need not ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Geometry {
     pub(super) batch: usize,
@@ -59,14 +60,15 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// The convolution of an input `[batch, in_channels, …]` with a weight `[out_channels, in_channels / groups, …]`.
+    /// The convolution of an input `[batch, in_channels, …]` with a weight `[out_channels, in_channels /
+    /// groups, …]`.
     ///
     /// Each extent H becomes ⌊(H + before + after − dilation·(kernel − 1) − 1) / stride⌋ + 1, as in
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html).
     ///
     /// # Errors
-    /// If the shapes do not fit each other or `groups`, a stride, dilation or kernel is 0, the padded input is smaller
-    /// than the kernel, or a number overflows. `op` is the operation that the message names.
+    /// If the shapes do not fit each other or `groups`, a stride, dilation or kernel is 0, the padded input
+    /// is smaller than the kernel, or a number overflows. `op` is the operation that the message names.
     #[track_caller]
     pub fn convolution<const D: usize>(
         op: &'static str,
@@ -79,7 +81,8 @@ impl Geometry {
         let [out_channels, in_channels] = [weight[0], input[1]];
         if weight[1].checked_mul(groups) != Some(in_channels) {
             let fact = format!(
-                "input {input:?} has {in_channels} / {groups} channels in each group, but weight {weight:?} takes {}",
+                "input {input:?} has {in_channels} / {groups} channels in each group, but weight {weight:?} \
+                 takes {}",
                 weight[1]
             );
             return Err(Error::new(op, fact));
@@ -91,12 +94,12 @@ impl Geometry {
     /// `[batch, in_channels, …]` with a weight `[in_channels, out_channels / groups, …]`: that input is
     /// [`Slot::Output`].
     ///
-    /// Each extent H becomes (H − 1)·stride − before − after + dilation·(kernel − 1) + `output_padding` + 1, as in
-    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html).
+    /// Each extent H becomes (H − 1)·stride − before − after + dilation·(kernel − 1) + `output_padding` + 1,
+    /// as in [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html).
     ///
     /// # Errors
-    /// As [`Geometry::convolution`]; also if the padding leaves nothing, or an output padding is smaller neither than
-    /// the stride nor than the dilation.
+    /// As [`Geometry::convolution`]; also if the padding leaves nothing, or an output padding is smaller
+    /// neither than the stride nor than the dilation.
     #[track_caller]
     pub fn transposed<const D: usize>(
         op: &'static str,
@@ -249,8 +252,8 @@ fn convolved(op: &'static str, i: usize, slide: Slide, input: usize, kernel: usi
         return Err(Error::new(
             op,
             format!(
-                "the kernel does not fit into the padded input at axis {}: {dilation}·({kernel} − 1) + 1 = {span} > \
-                 {input} + {before} + {after} = {padded}",
+                "the kernel does not fit into the padded input at axis {}: {dilation}·({kernel} − 1) + 1 = \
+                 {span} > {input} + {before} + {after} = {padded}",
                 axis_name(i)
             ),
         ));
@@ -259,8 +262,8 @@ fn convolved(op: &'static str, i: usize, slide: Slide, input: usize, kernel: usi
     Ok(Axis { input, kernel, output, stride, dilation, before, after })
 }
 
-/// The axis of the convolution whose output has `small` elements and whose input is what the transposed convolution
-/// makes of them.
+/// The axis of the convolution whose output has `small` elements and whose input is what the transposed
+/// convolution makes of them.
 #[track_caller]
 fn transposed(
     op: &'static str,
@@ -277,7 +280,8 @@ fn transposed(
         return Err(Error::new(
             op,
             format!(
-                "output padding {extra} at axis {at} (expected less than the stride {stride} or the dilation {dilation})"
+                "output padding {extra} at axis {at} (expected less than the stride {stride} or the dilation \
+                 {dilation})"
             ),
         ));
     }
@@ -295,8 +299,8 @@ fn transposed(
         return Err(Error::new(
             op,
             format!(
-                "the padding leaves nothing at axis {at}: ({small} − 1)·{stride} + {dilation}·({kernel} − 1) + {extra} \
-                 + 1 = {whole} ≤ {before} + {after}"
+                "the padding leaves nothing at axis {at}: ({small} − 1)·{stride} + {dilation}·({kernel} − 1) + \
+                 {extra} + 1 = {whole} ≤ {before} + {after}"
             ),
         ));
     }
@@ -324,8 +328,8 @@ fn overflow(op: &'static str, i: usize, slide: Slide, extent: usize, kernel: usi
     Error::new(
         op,
         format!(
-            "extents overflow at axis {}: input {extent}, kernel {kernel}, stride {stride}, dilation {dilation}, \
-             padding {before} and {after}",
+            "extents overflow at axis {}: input {extent}, kernel {kernel}, stride {stride}, dilation \
+             {dilation}, padding {before} and {after}",
             axis_name(i)
         ),
     )

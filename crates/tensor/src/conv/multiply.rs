@@ -1,7 +1,8 @@
-//! The three matrix products between a group's weight w `[channels, rows]`, its unfolded images col `[rows, n]` and its
-//! outputs y `[channels, n]`: a GEMM, or, for a group of one output channel (depthwise convolution), plain loops.
+//! The three matrix products between a group's weight w `[channels, rows]`, its unfolded images col `[rows,
+//! n]` and its outputs y `[channels, n]`: a GEMM, or, for a group of one output channel (depthwise
+//! convolution), plain loops.
 
-use crate::gemm::{MatMut, MatRef, Write};
+use crate::gemm::{MatMut, MatRef, Operand, Packed, Write};
 use crate::{Float, simd};
 
 /// Rows of `len` adjacent elements, `stride` apart.
@@ -22,40 +23,81 @@ impl<'a, T> Rows<'a, T> {
     }
 }
 
-/// y = w · col, the rows of y `stride` apart.
-pub(super) fn output<T: Float>(w: &[T], rows: usize, col: Rows<'_, T>, y: &mut [T], stride: usize) {
-    let channels = w.len() / rows;
-    if channels > 1 {
-        let y = MatMut::with_stride(y, channels, col.len, stride);
-        return T::gemm(MatRef::new(w, channels, rows), col.matrix(rows), y, Write::Overwrite);
-    }
-    simd::dispatch(
-        #[inline(always)]
-        || {
-            let y = &mut y[..col.len];
-            y.iter_mut().zip(col.row(0)).for_each(|(y, &c)| *y = w[0] * c);
-            for (r, &w) in w.iter().enumerate().skip(1) {
-                y.iter_mut().zip(col.row(r)).for_each(|(y, &c)| *y += w * c);
-            }
-        },
-    );
+/// A group's weight, ready for many products of one kind.
+pub(super) struct Weight<'a, T: Float> {
+    channels: usize,
+    rows: usize,
+    matrix: Matrix<'a, T>,
 }
 
-/// col = wᵀ · y, the rows of col adjacent.
-pub(super) fn input<T: Float>(w: &[T], rows: usize, y: Rows<'_, T>, col: &mut [T]) {
-    let channels = w.len() / rows;
-    if channels > 1 {
-        let col = MatMut::new(col, rows, y.len);
-        return T::gemm(MatRef::new(w, channels, rows).t(), y.matrix(channels), col, Write::Overwrite);
+enum Matrix<'a, T: Float> {
+    /// Of one output channel.
+    Row(&'a [T]),
+    Packed(Packed<T>),
+}
+
+impl<'a, T: Float> Weight<'a, T> {
+    /// For [`Weight::output`].
+    pub(super) fn for_output(w: &'a [T], channels: usize) -> Self {
+        Self::new(w, channels, MatRef::t)
     }
-    simd::dispatch(
-        #[inline(always)]
-        || {
-            for (col, &w) in col.chunks_exact_mut(y.len).zip(w) {
-                col.iter_mut().zip(y.row(0)).for_each(|(col, &y)| *col = w * y);
+
+    /// For [`Weight::input`].
+    pub(super) fn for_input(w: &'a [T], channels: usize) -> Self {
+        Self::new(w, channels, |w| w)
+    }
+
+    /// `operand` is what the product takes, depth × rows of the result.
+    fn new(w: &'a [T], channels: usize, operand: fn(MatRef<'a, T>) -> MatRef<'a, T>) -> Self {
+        let rows = w.len() / channels;
+        let matrix = match channels {
+            1 => Matrix::Row(w),
+            _ => Matrix::Packed(T::pack(&operand(MatRef::new(w, channels, rows)))),
+        };
+        Self { channels, rows, matrix }
+    }
+
+    /// y = w · col, the rows of y `stride` apart.
+    pub(super) fn output(&self, col: Rows<'_, T>, y: &mut [T], stride: usize) {
+        let row = match &self.matrix {
+            Matrix::Row(row) => *row,
+            Matrix::Packed(w) => {
+                let y = MatMut::with_stride(y, self.channels, col.len, stride);
+                let col = Operand::View(col.matrix(self.rows));
+                return T::multiply(Operand::Packed(w), col, y, Write::Overwrite);
             }
-        },
-    );
+        };
+        simd::dispatch(
+            #[inline(always)]
+            || {
+                let y = &mut y[..col.len];
+                y.iter_mut().zip(col.row(0)).for_each(|(y, &c)| *y = row[0] * c);
+                for (r, &w) in row.iter().enumerate().skip(1) {
+                    y.iter_mut().zip(col.row(r)).for_each(|(y, &c)| *y += w * c);
+                }
+            },
+        );
+    }
+
+    /// col = wᵀ · y, the rows of col adjacent.
+    pub(super) fn input(&self, y: Rows<'_, T>, col: &mut [T]) {
+        let row = match &self.matrix {
+            Matrix::Row(row) => *row,
+            Matrix::Packed(w) => {
+                let col = MatMut::new(col, self.rows, y.len);
+                let y = Operand::View(y.matrix(self.channels));
+                return T::multiply(Operand::Packed(w), y, col, Write::Overwrite);
+            }
+        };
+        simd::dispatch(
+            #[inline(always)]
+            || {
+                for (col, &w) in col.chunks_exact_mut(y.len).zip(row) {
+                    col.iter_mut().zip(y.row(0)).for_each(|(col, &y)| *col = w * y);
+                }
+            },
+        );
+    }
 }
 
 /// w = y · colᵀ, or w += y · colᵀ.

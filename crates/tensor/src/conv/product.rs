@@ -4,12 +4,15 @@
 //! - input: x = fold(wᵀ · y)
 //! - weight: w = Σ y · unfold(x)ᵀ over images
 //!
-//! Images are unfolded a block of positions at a time, so that a block is still in the cache when it is multiplied.
-//! Where images have few positions, several make one product. Images are shared out among threads by the geometry
-//! alone, and partial sums of the weight are added in order: the number of threads never shows in a result.
+//! Images are unfolded a block of positions at a time, so that a block is still in the cache when it is
+//! multiplied. Where images have few positions, several make one product. Images are shared out among threads
+//! by the geometry alone, and partial sums of the weight are added in order: the number of threads never
+//! shows in a result.
+
+use smallvec::SmallVec;
 
 use super::Geometry;
-use super::multiply::{self, Rows};
+use super::multiply::{self, Rows, Weight};
 use super::unfold::{Block, Images, Unfold};
 use crate::gemm::Write;
 use crate::storage::Storage;
@@ -71,21 +74,22 @@ impl Product {
         }
     }
 
+    /// y from x and w, for some images at a time.
     pub(super) fn output<T: Float>(&self, x: &[T], w: &[T], y: &mut [T]) {
+        let weights = self.weights(w, Weight::for_output);
         par::chunks(y, self.images * self.out_image, |task, y| {
             let images = self.some_images(y.len() / self.out_image);
             let mut scratch = self.scratch(images.count);
             let (col, beside) = (scratch.0.make_mut(), scratch.1.make_mut());
-            for group in 0..self.groups {
+            for (group, w) in weights.iter().enumerate() {
                 let x = &x[task * self.images * self.in_image + group * self.in_group..];
                 let y = &mut y[group * self.channels * self.out_plane..];
-                let w = self.weight_of(w, group);
                 for block in self.unfold.blocks(self.positions) {
                     let col = self.unfolded(x, images, &block, col);
                     if images.count == 1 {
-                        multiply::output(w, self.rows, col, &mut y[block.start..], self.out_plane);
+                        w.output(col, &mut y[block.start..], self.out_plane);
                     } else {
-                        multiply::output(w, self.rows, col, beside, col.len);
+                        w.output(col, beside, col.len);
                         self.spread(beside, images.count, y);
                     }
                 }
@@ -93,7 +97,9 @@ impl Product {
         });
     }
 
+    /// x from w and y, for some images at a time.
     pub(super) fn input<T: Float>(&self, w: &[T], y: &[T], x: &mut [T]) {
+        let weights = self.weights(w, Weight::for_input);
         par::chunks(x, self.images * self.in_image, |task, x| {
             let images = self.some_images(x.len() / self.in_image);
             let mut scratch = self.scratch(images.count);
@@ -101,25 +107,25 @@ impl Product {
             if !self.pointwise {
                 x.fill(T::ZERO);
             }
-            for group in 0..self.groups {
+            for (group, w) in weights.iter().enumerate() {
                 let x = &mut x[group * self.in_group..];
                 let y = &y[task * self.images * self.out_image + group * self.channels * self.out_plane..];
-                let w = self.weight_of(w, group);
                 if self.pointwise {
                     let y = Rows { data: y, len: self.out_plane, stride: self.out_plane };
-                    multiply::input(w, self.rows, y, &mut x[..self.in_group]);
+                    w.input(y, &mut x[..self.in_group]);
                     continue;
                 }
                 for block in self.unfold.blocks(self.positions) {
-                    let y = self.side_by_side(y, self.channels, images.count, &block, beside);
+                    let y = self.side_by_side(y, images.count, &block, beside);
                     let col = &mut col[..self.rows * y.len];
-                    multiply::input(w, self.rows, y, col);
+                    w.input(y, col);
                     self.unfold.fold(col, images, &block, x);
                 }
             }
         });
     }
 
+    /// w from y and x: its sums over parts of the batch, added in order.
     pub(super) fn weight<T: Float>(&self, y: &[T], x: &[T], w: &mut [T]) {
         let products = self.batch.div_ceil(self.images);
         let parts = (PARTIAL / w.len()).clamp(1, PARTS.min(products));
@@ -131,7 +137,7 @@ impl Product {
         let len = w.len();
         let mut partial = Storage::unspecified(parts * len);
         self.partial_weights(y, x, each, partial.make_mut());
-        let chunk = par::GRAIN / parts;
+        let chunk = par::GRAIN / PARTS;
         par::chunks(w, chunk, |i, w| {
             w.copy_from_slice(&partial[i * chunk..][..w.len()]);
             for part in 1..parts {
@@ -140,24 +146,14 @@ impl Product {
         });
     }
 
-    /// The weight for every `each` images, one after the other. A large one is computed in bands of output channels,
-    /// each of which unfolds the images anew, so that there is work for several threads.
+    /// The weight for every `each` images, one after the other.
     fn partial_weights<T: Float>(&self, y: &[T], x: &[T], each: usize, partial: &mut [T]) {
-        let whole_groups = partial.len() / (self.channels * self.rows);
-        let mut channels = self.channels;
-        while whole_groups * (self.channels / channels) < PARTS
-            && channels.is_multiple_of(2)
-            && channels >= 128
-        {
-            channels /= 2;
-        }
-        let bands = self.groups * (self.channels / channels);
-        par::chunks(partial, channels * self.rows, |task, w| {
-            let (part, channel) = (task / bands, task % bands * channels);
+        par::chunks(partial, self.channels * self.rows, |task, w| {
+            let (part, group) = (task / self.groups, task % self.groups);
             let mut scratch = self.scratch(self.images);
             let (col, beside) = (scratch.0.make_mut(), scratch.1.make_mut());
-            let x = &x[channel / self.channels * self.in_group..];
-            let y = &y[channel * self.out_plane..];
+            let x = &x[group * self.in_group..];
+            let y = &y[group * self.channels * self.out_plane..];
             let mut write = Write::Overwrite;
             let end = ((part + 1) * each).min(self.batch);
             for first in (part * each..end).step_by(self.images) {
@@ -165,7 +161,7 @@ impl Product {
                 let (x, y) = (&x[first * self.in_image..], &y[first * self.out_image..]);
                 for block in self.unfold.blocks(self.positions) {
                     let col = self.unfolded(x, images, &block, col);
-                    let y = self.side_by_side(y, channels, images.count, &block, beside);
+                    let y = self.side_by_side(y, images.count, &block, beside);
                     multiply::weight(y, col, self.rows, w, write);
                     write = Write::Add;
                 }
@@ -177,9 +173,13 @@ impl Product {
         Images { count, stride: self.in_image }
     }
 
-    fn weight_of<'w, T>(&self, w: &'w [T], group: usize) -> &'w [T] {
-        let len = self.channels * self.rows;
-        &w[group * len..][..len]
+    /// The weight of each group.
+    fn weights<'w, T: Float>(
+        &self,
+        w: &'w [T],
+        group: fn(&'w [T], usize) -> Weight<'w, T>,
+    ) -> SmallVec<[Weight<'w, T>; 1]> {
+        w.chunks_exact(self.channels * self.rows).map(|w| group(w, self.channels)).collect()
     }
 
     /// Memory for an unfolded matrix of some images, and for their outputs side by side.
@@ -207,11 +207,11 @@ impl Product {
         Rows { data: col, len, stride: len }
     }
 
-    /// The outputs of a block as a matrix `[channels, images · positions]`: a view of one image, a copy of several.
+    /// The outputs of a block as a matrix `[channels, images · positions]`: a view of one image, a copy of
+    /// several.
     fn side_by_side<'c, T: Float>(
         &self,
         y: &'c [T],
-        channels: usize,
         images: usize,
         block: &Block,
         beside: &'c mut [T],
@@ -220,7 +220,7 @@ impl Product {
             return Rows { data: &y[block.start..], len: block.len(), stride: self.out_plane };
         }
         let len = images * self.out_plane;
-        for (channel, row) in beside.chunks_exact_mut(len).take(channels).enumerate() {
+        for (channel, row) in beside.chunks_exact_mut(len).take(self.channels).enumerate() {
             for (image, part) in row.chunks_exact_mut(self.out_plane).enumerate() {
                 part.copy_from_slice(
                     &y[image * self.out_image + channel * self.out_plane..][..self.out_plane],

@@ -89,7 +89,8 @@ fn random<const D: usize>(rng: &mut StdRng) -> Geometry {
     }
 }
 
-/// Geometries of every kind: random ones of each number of axes, and some that force what random ones seldom meet.
+/// Geometries of every kind: random ones of each number of axes, and some that force what random ones seldom
+/// meet.
 fn geometries() -> Vec<Geometry> {
     let mut rng = StdRng::seed_from_u64(7);
     let mut all = Vec::new();
@@ -101,13 +102,15 @@ fn geometries() -> Vec<Geometry> {
         all.push(Geometry::convolution("test", &input, &weight, groups, sliding).unwrap());
     };
     add([3, 2, 150, 171], [2, 2, 3, 3], 1, same); // several blocks of lines
-    add([2, 60, 1, 3000], [2, 60, 1, 3], 1, Sliding { padding: [[0; 2], [1; 2]], ..Default::default() }); // blocks within a line
+    let line = Sliding { padding: [[0; 2], [1; 2]], ..Default::default() };
+    add([2, 60, 1, 3000], [2, 60, 1, 3], 1, line); // blocks within a line
     add([9, 8, 4, 4], [6, 8, 1, 1], 1, Sliding::default()); // pointwise, several images in a product
     add([9, 8, 14, 14], [6, 8, 1, 1], 1, Sliding::default()); // pointwise, its own unfolded matrix
     add([5, 8, 14, 14], [8, 1, 1, 1], 8, Sliding::default()); // the same, depthwise
-    add([11, 16, 3, 3], [256, 16, 3, 3], 1, same); // a weight in bands
+    add([11, 16, 3, 3], [256, 16, 3, 3], 1, same); // several images in a product, the last with fewer
     add([17, 6, 5, 4], [6, 1, 3, 3], 6, same); // depthwise, several images in a product
-    add([1, 1, 3, 3], [1, 1, 2, 2], 1, Sliding { padding: [[9; 2]; 2], ..Default::default() }); // mostly padding
+    let far = Sliding { padding: [[9; 2]; 2], ..Default::default() };
+    add([1, 1, 3, 3], [1, 1, 2, 2], 1, far); // mostly padding
     add([0, 2, 5, 5], [3, 2, 3, 3], 1, same);
     add([2, 0, 5, 5], [3, 0, 3, 3], 1, same);
     add([2, 2, 0, 5], [3, 2, 3, 3], 1, Sliding { padding: [[2; 2]; 2], ..Default::default() });

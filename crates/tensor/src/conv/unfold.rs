@@ -1,11 +1,12 @@
-//! Unfolding (im2col): the inputs that each position of the kernel sees, as the columns of a matrix, so that a
-//! convolution becomes a matrix product; and folding (col2im), its adjoint.
+//! Unfolding (im2col): the inputs that each position of the kernel sees, as the columns of a matrix, so that
+//! a convolution becomes a matrix product; and folding (col2im), its adjoint.
 //!
 //! col[(c, tap), (image, o)] = x[image, c, o·stride + tap·dilation − before], 0 where that is padding.
 //!
-//! All rows of one channel and tap see the input through one window: which outputs see input at all follows from
-//! [`Tap`], so that no element is tested on its own. Where neighbouring lines of outputs see neighbouring lines of
-//! the input, all of them are one copy, and the few elements that wrapped around an edge are zeroed after it.
+//! All rows of one channel and tap see the input through one window: which outputs see input at all follows
+//! from [`Tap`], so that no element is tested on its own. Where neighbouring lines of outputs see
+//! neighbouring lines of the input, all of them are one copy, and the few elements that wrapped around an
+//! edge are zeroed after it.
 
 use std::ops::Range;
 
@@ -72,8 +73,8 @@ impl Unfold {
         })
     }
 
-    /// Writes every element of `col`, whose rows are as long as `images.count * block.len()`. `x` begins at the
-    /// group's first channel of the first image.
+    /// Writes every element of `col`, whose rows are as long as `images.count * block.len()`. `x` begins at
+    /// the group's first channel of the first image.
     pub(super) fn unfold<T: Float>(&self, x: &[T], images: Images, block: &Block, col: &mut [T]) {
         simd::dispatch(
             #[inline(always)]
@@ -125,8 +126,8 @@ impl Unfold {
         }
     }
 
-    /// Writes the block as one tap sees it. Copies are rounded up to whole vectors where there is room: what they
-    /// overwrite in `col` comes later in the matrix and is written later.
+    /// Writes the block as one tap sees it. Copies are rounded up to whole vectors where there is room: what
+    /// they overwrite in `col` comes later in the matrix and is written later.
     #[inline(always)]
     fn unfold_plane<T: Float>(&self, plane: &[T], taps: [Tap; 3], block: &Block, col: &mut [T]) {
         let wide = block.columns.len();
@@ -185,8 +186,8 @@ impl Unfold {
         );
     }
 
-    /// Lines of `len` elements in a block that is `wide`. The step saturates where the stride is too long for there to
-    /// be a second line.
+    /// Lines of `len` elements in a block that is `wide`. The step saturates where the stride is too long for
+    /// there to be a second line.
     #[inline(always)]
     fn lines_of(&self, wide: usize, len: usize) -> Lines {
         let [_, height, width] = &self.axes;
@@ -224,8 +225,8 @@ impl Unfold {
     }
 }
 
-/// Lines of a block that lie at one depth: some that see padding above the input, some that see the input, some that
-/// see padding below.
+/// Lines of a block that lie at one depth: some that see padding above the input, some that see the input,
+/// some that see padding below.
 struct Run {
     /// The run's first line, counted from the block's.
     to: usize,
@@ -247,8 +248,8 @@ fn even(n: usize, most: usize) -> usize {
     n.div_ceil(n.div_ceil(most.max(1)))
 }
 
-/// Zeroes the first `left` and the last `right` elements of lines of `wide` elements; column by column, because edges
-/// are narrow.
+/// Zeroes the first `left` and the last `right` elements of lines of `wide` elements; column by column,
+/// because edges are narrow.
 #[inline(always)]
 fn clear_edges<T: Float>(lines: &mut [T], wide: usize, [left, right]: [usize; 2]) {
     for column in (0..left).chain(wide - right..wide) {
@@ -272,7 +273,8 @@ struct Lines {
 }
 
 impl Lines {
-    /// Copies the lines from the input; may write beyond a line, up to a whole chunk, what the next line overwrites.
+    /// Copies the lines from the input; may write beyond a line, up to a whole chunk, what the next line
+    /// overwrites.
     #[inline(always)]
     fn gather<T: Float>(&self, col: &mut [T], x: &[T]) {
         let whole = self.len.next_multiple_of(CHUNK);
@@ -299,35 +301,40 @@ impl Lines {
     /// Adds the lines to the input's.
     #[inline(always)]
     fn scatter<T: Float>(&self, col: &[T], x: &mut [T]) {
-        let last = self.count - 1;
-        let room = last * self.wide + CHUNK <= col.len() && last * self.step + CHUNK <= x.len();
-        if self.stride == 1 && self.len <= CHUNK && room {
-            return self.scatter_chunks(col, x);
-        }
         for line in 0..self.count {
             let (to, from) = (&mut x[line * self.step..], &col[line * self.wide..][..self.len]);
             match self.stride {
+                1 if self.len <= 2 * CHUNK => add(&mut to[..self.len], from),
                 1 => to.iter_mut().zip(from).for_each(|(to, &from)| *to += from),
                 stride => to.iter_mut().step_by(stride).zip(from).for_each(|(to, &from)| *to += from),
             }
         }
     }
+}
 
-    /// [`Lines::scatter`] of lines that are shorter than a chunk, as whole chunks, which add 0 beyond the line. Lines
-    /// whose chunks overlap are not added one right after the other, for the processor would wait for the first.
-    #[inline(always)]
-    fn scatter_chunks<T: Float>(&self, col: &[T], x: &mut [T]) {
-        let apart = CHUNK.div_ceil(self.step.max(1)).min(self.count);
-        for line in (0..apart).flat_map(|first| (first..self.count).step_by(apart)) {
-            let to =
-                x[line * self.step..].first_chunk_mut::<CHUNK>().expect("there is room for the last line");
-            let from =
-                col[line * self.wide..].first_chunk::<CHUNK>().expect("there is room for the last line");
-            for i in 0..CHUNK {
-                to[i] += if i < self.len { from[i] } else { T::ZERO };
-            }
+/// to += from, in ever smaller pieces, because lines are short and the compiler would add the rest of a
+/// vector one by one.
+#[inline(always)]
+fn add<T: Float>(to: &mut [T], from: &[T]) {
+    let (to, from) = add_chunks::<T, CHUNK>(to, from);
+    let (to, from) = add_chunks::<T, { CHUNK / 4 }>(to, from);
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
+}
+
+/// Adds the whole chunks, and answers what is left.
+#[inline(always)]
+fn add_chunks<'a, T: Float, const LEN: usize>(to: &'a mut [T], from: &'a [T]) -> (&'a mut [T], &'a [T]) {
+    let (to, to_rest) = to.as_chunks_mut::<LEN>();
+    let (from, from_rest) = from.as_chunks::<LEN>();
+    for (to, from) in to.iter_mut().zip(from) {
+        // All sums before the first store, which tells the compiler that neither changes the other.
+        let mut sum = *to;
+        for i in 0..LEN {
+            sum[i] += from[i];
         }
+        *to = sum;
     }
+    (to_rest, from_rest)
 }
 
 /// to[i] = from[i·STRIDE].

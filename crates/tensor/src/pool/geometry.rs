@@ -14,8 +14,8 @@ pub struct Window<const D: usize> {
     pub stride: [usize; D],
     /// Padding imagined on either side of the input.
     pub padding: [usize; D],
-    /// Whether a last window that reaches beyond the padded input counts, as long as it begins before the padding
-    /// after the input.
+    /// Whether a last window that reaches beyond the padded input counts, as long as it begins before the
+    /// padding after the input.
     pub ceil_mode: bool,
 }
 
@@ -26,9 +26,11 @@ impl<const D: usize> From<[usize; D]> for Window<D> {
     }
 }
 
-/// A fully resolved pooling over 1, 2 or 3 axes of tensors `[batch, channels, …]`: which inputs each output sees.
+/// A fully resolved pooling over 1, 2 or 3 axes of tensors `[batch, channels, …]`: which inputs each output
+/// sees.
 ///
-/// Kept as three axes, the leading ones of extent 1. Each window sees at least one input, and no number overflows.
+/// Kept as three axes, the leading ones of extent 1. Each window sees at least one input, and no number
+/// overflows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pooling {
     leading: [usize; 2],
@@ -61,15 +63,17 @@ pub(super) struct Reach {
 pub(super) type Reaches = SmallVec<[Reach; 32]>;
 
 impl Pooling {
-    /// Maximum pooling of a tensor `[batch, channels, …]` by windows whose neighbouring elements are `dilation` apart.
+    /// Maximum pooling of a tensor `[batch, channels, …]` by windows whose neighbouring elements are
+    /// `dilation` apart.
     ///
-    /// Each extent H becomes ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, the quotient rounded up in
-    /// ceil mode, in which a last window that would begin after the input is dropped; as in
+    /// Each extent H becomes ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1, the quotient rounded
+    /// up in ceil mode, in which a last window that would begin after the input is dropped; as in
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html).
     ///
     /// # Errors
-    /// If a kernel, stride or dilation is 0, the padding exceeds half of the window, the input is smaller than the
-    /// window, a window would see padding alone, or a number overflows. `op` is the operation that the message names.
+    /// If a kernel, stride or dilation is 0, the padding exceeds half of the window, the input is smaller
+    /// than the window, a window would see padding alone, or a number overflows. `op` is the operation that
+    /// the message names.
     #[track_caller]
     pub fn max<const D: usize>(
         op: &'static str,
@@ -89,7 +93,8 @@ impl Pooling {
         Self::sliding(op, input, window, [1; D])
     }
 
-    /// Pooling of a tensor `[batch, channels, …]` to the extents `output`, by windows from ⌊o·H/O⌋ to ⌈(o + 1)·H/O⌉.
+    /// Pooling of a tensor `[batch, channels, …]` to the extents `output`, by windows from ⌊o·H/O⌋ to ⌈(o +
+    /// 1)·H/O⌉.
     ///
     /// # Errors
     /// If an extent is 0 or a number overflows.
@@ -176,11 +181,6 @@ impl Pooling {
         self.sides.each_ref().map(Side::input)
     }
 
-    /// The extents of a plane of results.
-    pub(super) fn out_extents(&self) -> [usize; 3] {
-        self.sides.each_ref().map(Side::output)
-    }
-
     /// What the outputs along each axis see.
     pub(super) fn reaches(&self) -> [Reaches; 3] {
         self.sides.each_ref().map(Side::reaches)
@@ -219,7 +219,8 @@ impl Side {
             Side::Sliding(Axis { input, kernel, stride, dilation, before, .. }) => {
                 let first = o * stride;
                 let span = dilation * (kernel - 1) + 1;
-                // In the padding before the input, by whole steps to the first element of the window that is not.
+                // In the padding before the input, by whole steps to the first element of the window that is
+                // not.
                 let outside = before.saturating_sub(first);
                 let start = first + outside.div_ceil(dilation) * dilation - before;
                 let end = (first + span).saturating_sub(before).min(input);
@@ -290,8 +291,8 @@ fn pooled(op: &'static str, i: usize, axis: Axis, ceil_mode: bool, rank: usize) 
         return Err(Error::new(
             op,
             format!(
-                "the window does not fit into the padded input at axis {at}: {dilation}·({kernel} − 1) + 1 = {span} > \
-                 {input} + 2·{padding} = {padded}"
+                "the window does not fit into the padded input at axis {at}: {dilation}·({kernel} − 1) + 1 = \
+                 {span} > {input} + 2·{padding} = {padded}"
             ),
         ));
     }

@@ -1,8 +1,8 @@
 //! Pooling: the maximum or the average of each window of each plane, and the average's adjoint.
 //!
-//! A plane is one channel of one image. What an output sees is a range of inputs along each axis, whether windows
-//! slide or adapt to the input's extent, so that one set of loops computes both. They go through a line of outputs at
-//! a time, and through the lines of inputs that it sees.
+//! A plane is one channel of one image. What an output sees is a range of inputs along each axis, whether
+//! windows slide or adapt to the input's extent, so that one set of loops computes both. They go through a
+//! line of outputs at a time, and through the lines of inputs that it sees.
 
 mod geometry;
 
@@ -33,8 +33,8 @@ pub enum Divisor {
 
 /// y = the maximum of each window; index = where it stands in its plane, counted flat.
 ///
-/// Padding is skipped. Of equal maxima the first in row-major order is taken, of NaNs, which are greater than all
-/// numbers, the last.
+/// Padding is skipped. Of equal maxima the first in row-major order is taken, of NaNs, which are greater than
+/// all numbers, the last.
 ///
 /// # Panics
 /// If a slice is not as long as its shape says.
@@ -79,7 +79,8 @@ pub(crate) fn avg_pool<T: Float>(geo: &Pooling, divisor: Divisor, x: &[T], y: &m
     });
 }
 
-/// gx = the adjoint of [`avg_pool`] at g: each element of g, divided, goes to all inputs that its window covers.
+/// gx = the adjoint of [`avg_pool`] at g: each element of g, divided, goes to all inputs that its window
+/// covers.
 ///
 /// # Panics
 /// If a slice is not as long as its shape says, or the windows are dilated.

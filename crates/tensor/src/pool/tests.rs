@@ -3,8 +3,8 @@ use rand::{RngExt, SeedableRng};
 
 use super::*;
 
-/// What output `o` of a sliding window sees along one axis: the positions, as PyTorch's loops find them, and how many
-/// elements of the padded input the window covers.
+/// What output `o` of a sliding window sees along one axis: the positions, as PyTorch's loops find them, and
+/// how many elements of the padded input the window covers.
 fn seen(o: usize, h: usize, k: usize, s: usize, p: usize, d: usize) -> (Vec<usize>, usize) {
     let start = (o * s) as i64 - p as i64;
     let inside = |i: &i64| (0..h as i64).contains(i);
