@@ -6,9 +6,9 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use retrograd_autograd::{Tape, Var};
-use retrograd_data::AnyTensor;
-use retrograd_tensor::{Axes, Float, Shape, Tensor, keepdim};
+use retrograd::autograd::{Gradients, ParamId, Parameter, Tape, Var};
+use retrograd::data::AnyTensor;
+use retrograd::tensor::{Axes, Float, Shape, Tensor, keepdim};
 use serde_json::Value;
 
 use super::case::Case;
@@ -17,19 +17,30 @@ use super::{Outcome, Stop};
 pub(super) struct Call<'a, T: Float> {
     case: &'a Case,
     tape: Tape<T>,
-    inputs: BTreeMap<&'a str, Var<T>>,
+    inputs: BTreeMap<&'a str, Input<T>>,
     taken: RefCell<BTreeSet<String>>,
 }
 
+/// An input that holds numbers: a parameter, because a layer may want to own it, and the leaf that it is on the tape.
+struct Input<T: Float> {
+    id: ParamId,
+    leaf: Var<T>,
+    parameter: RefCell<Option<Parameter<T>>>,
+}
+
 impl<'a, T: Float> Call<'a, T> {
-    /// The inputs as leaves of a new tape, those that the case declares constant as constants.
+    /// The inputs on a new tape; those that the case declares constant are frozen.
     pub(super) fn new(case: &'a Case) -> Self {
         let tape = Tape::new();
         let constants = case.names("const");
-        let input = |name| match case.tensor(name) {
-            AnyTensor::F64(value) if constants.contains(&name) => Some((name, tape.constant(value.cast()))),
-            AnyTensor::F64(value) => Some((name, tape.leaf(value.cast()))),
-            _ => None,
+        let input = |name| {
+            let AnyTensor::F64(value) = case.tensor(name) else { return None };
+            let mut parameter = Parameter::new(value.cast());
+            if constants.contains(&name) {
+                parameter.freeze();
+            }
+            let (id, leaf) = (parameter.id(), tape.parameter(&parameter));
+            Some((name, Input { id, leaf, parameter: RefCell::new(Some(parameter)) }))
         };
         let inputs = case.names("inputs").into_iter().filter_map(input).collect();
         Self { case, tape, inputs, taken: RefCell::default() }
@@ -43,9 +54,21 @@ impl<'a, T: Float> Call<'a, T> {
         &self.tape
     }
 
-    /// An input that holds numbers, for gradients to be asked for.
-    pub(super) fn input(&self, name: &str) -> &Var<T> {
-        &self.inputs[name]
+    /// Makes layers act as in evaluation.
+    pub(super) fn evaluate(&self) {
+        let _ = self.tape.clone().eval();
+    }
+
+    /// The leaf that an input is, to ask for gradients with respect to it.
+    pub(super) fn leaf(&self, name: &str) -> &Var<T> {
+        &self.inputs[name].leaf
+    }
+
+    /// The gradient with respect to an input; zero where nothing depends on it.
+    pub(super) fn gradient(&self, gradients: Option<&Gradients<T>>, name: &str) -> Tensor<T> {
+        let Input { id, leaf, .. } = &self.inputs[name];
+        let found = gradients.and_then(|gradients| gradients.by_id(*id));
+        found.cloned().unwrap_or_else(|| leaf.value().zeros_like())
     }
 
     /// The input `x`.
@@ -69,7 +92,17 @@ impl<'a, T: Float> Call<'a, T> {
 
     pub(super) fn optional(&self, name: &str) -> Option<&Var<T>> {
         self.take(name);
-        self.inputs.get(name)
+        self.inputs.get(name).map(|input| &input.leaf)
+    }
+
+    /// An input for a layer to own.
+    pub(super) fn parameter(&self, name: &str) -> Outcome<Parameter<T>> {
+        self.optional_parameter(name).ok_or_else(|| Stop::unknown(format!("{name} is not of numbers")))
+    }
+
+    pub(super) fn optional_parameter(&self, name: &str) -> Option<Parameter<T>> {
+        self.take(name);
+        self.inputs.get(name)?.parameter.take()
     }
 
     pub(super) fn index(&self, name: &str) -> Outcome<&'a Tensor<i64>> {
@@ -144,11 +177,6 @@ impl<'a, T: Float> Call<'a, T> {
             found if *found == value.into() => Ok(()),
             other => Err(not_understood(name, other)),
         }
-    }
-
-    /// Takes arguments that only repeat what the shapes of the inputs say.
-    pub(super) fn described(&self, names: &[&str]) {
-        names.iter().for_each(|name| self.take(name));
     }
 
     /// # Errors

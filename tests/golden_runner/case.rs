@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use retrograd_data::{AnyTensor, TensorFile, read_tensors};
-use retrograd_tensor::Tensor;
+use retrograd::data::{AnyTensor, TensorFile, read_tensors};
+use retrograd::tensor::Tensor;
 use serde_json::Value;
 
 use super::{Outcome, Stop};

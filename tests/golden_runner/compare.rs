@@ -1,7 +1,7 @@
 //! Whether tensors agree: |a − b| ≤ relative·|b| + absolute·max(1, max|b|), with NaN equal to NaN and infinities to
 //! those of their sign.
 
-use retrograd_tensor::{Float, Tensor};
+use retrograd::tensor::{Float, Tensor};
 
 use super::case::Case;
 use super::{Outcome, Stop};

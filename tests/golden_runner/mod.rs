@@ -14,7 +14,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use retrograd_tensor::{Error, Float};
+use retrograd::tensor::{Error, Float};
 
 use case::{Case, Family};
 use report::{Report, Tally};

@@ -1,7 +1,8 @@
 //! The table: how each of PyTorch's operations is written in Retrograd. An operation is added by one row.
 
-use retrograd_autograd::Var;
-use retrograd_tensor::{Divisor, Float, Slice, Sliding, Window};
+use retrograd::nn::{AvgPool, Conv, Layer, Linear, MaxPool, PReLU, Padding, RReLU};
+use retrograd::prelude::{SeedableRng, StdRng, Var};
+use retrograd::tensor::{Float, Slice, Sliding};
 use serde_json::Value;
 
 use super::call::Call;
@@ -15,14 +16,24 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T>>> {
         "tanh" => call.x()?.tanh(),
         "relu" => call.x()?.relu(),
         "leaky_relu" => call.x()?.leaky_relu(call.float("negative_slope")?),
-        "rrelu_eval" => call.x()?.leaky_relu((call.float("lower")? + call.float("upper")?) / 2.0),
+        "prelu" => {
+            let mut layer = PReLU::new(call.extent("num_parameters")?, 0.25)?;
+            layer.weight = call.parameter("weight")?;
+            layer.forward(call.x()?)?
+        }
+        "rrelu_eval" => {
+            call.evaluate();
+            RReLU::new(call.float("lower")?, call.float("upper")?)?.forward(call.x()?)?
+        }
         "softmax" => call.x()?.softmax(call.integer("dim")?)?,
         "log_softmax" => call.x()?.log_softmax(call.integer("dim")?)?,
 
         // Layers.
         "linear" => {
-            call.described(&["in_features", "out_features", "bias"]);
-            call.x()?.linear(call.var("weight")?, call.optional("bias"))?
+            let layer = Linear::new(call.extent("in_features")?, call.extent("out_features")?);
+            let mut layer = layer.bias(call.flag("bias")?).build(&mut StdRng::seed_from_u64(0))?;
+            (layer.weight, layer.bias) = (call.parameter("weight")?, call.optional_parameter("bias"));
+            layer.forward(call.x()?)?
         }
         "conv1d" => convolve::<1, T>(call)?,
         "conv2d" => convolve::<2, T>(call)?,
@@ -120,25 +131,29 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T>>> {
 }
 
 fn convolve<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
-    call.described(&["in_channels", "out_channels", "kernel_size", "bias"]);
     call.only("padding_mode", "zeros")?;
-    let (stride, dilation) = (call.extents("stride")?, call.extents("dilation")?);
-    let weight = call.var("weight")?;
     let padding = match call.argument("padding").as_str() {
-        // As much as keeps the extents, an odd element at the end.
-        Some("same") => std::array::from_fn(|axis| {
-            let whole = dilation[axis] * (weight.shape()[axis + 2] - 1);
-            [whole / 2, whole - whole / 2]
-        }),
-        Some("valid") => [[0; 2]; D],
-        _ => call.extents("padding")?.map(|padding| [padding; 2]),
+        Some("same") => Padding::Same,
+        Some("valid") => Padding::Valid,
+        _ => Padding::Each(call.extents("padding")?),
     };
-    let (bias, groups) = (call.optional("bias"), call.extent("groups")?);
-    Ok(call.x()?.conv::<D>(weight, bias, groups, Sliding { stride, dilation, padding })?)
+    let kernel = call.extents::<D>("kernel_size")?;
+    let mut layer = Conv::new(call.extent("in_channels")?, call.extent("out_channels")?, kernel)
+        .stride(call.extents("stride")?)
+        .padding(padding)
+        .dilation(call.extents("dilation")?)
+        .groups(call.extent("groups")?)
+        .bias(call.flag("bias")?)
+        .build(&mut StdRng::seed_from_u64(0))?;
+    (layer.weight, layer.bias) = (call.parameter("weight")?, call.optional_parameter("bias"));
+    Ok(layer.forward(call.x()?)?)
 }
 
 fn convolve_transposed<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
-    call.described(&["in_channels", "out_channels", "kernel_size", "bias"]);
+    // What the shapes of the weight and the bias say as well.
+    for name in ["in_channels", "out_channels", "kernel_size", "bias"] {
+        call.argument(name);
+    }
     let (stride, dilation) = (call.extents("stride")?, call.extents("dilation")?);
     let padding = call.extents("padding")?.map(|padding| [padding; 2]);
     let (weight, bias, groups) = (call.var("weight")?, call.optional("bias"), call.extent("groups")?);
@@ -146,28 +161,27 @@ fn convolve_transposed<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<
     Ok(call.x()?.conv_transpose::<D>(weight, bias, groups, sliding, call.extents("output_padding")?)?)
 }
 
-fn window<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Window<D>> {
-    Ok(Window {
-        kernel: call.extents("kernel_size")?,
-        stride: call.extents("stride")?,
-        padding: call.extents("padding")?,
-        ceil_mode: call.flag("ceil_mode")?,
-    })
-}
-
 fn maximum<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T>>> {
-    let (y, index) = call.x()?.max_pool::<D>(window(call)?, call.extents("dilation")?)?;
+    let layer = MaxPool::<D>::new(call.extents("kernel_size")?)
+        .stride(call.extents("stride")?)
+        .padding(call.extents("padding")?)
+        .dilation(call.extents("dilation")?)
+        .ceil_mode(call.flag("ceil_mode")?);
+    let (y, index) = layer.forward_with_indices(call.x()?)?;
     Ok(vec![Output::Var(y), Output::Index(index)])
 }
 
 fn average<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
-    let padding_counts = call.flag("count_include_pad")?;
-    let divisor = match call.argument("divisor_override").as_i64().and_then(|number| number.try_into().ok()) {
-        Some(number) => Divisor::Fixed(number),
-        None if padding_counts => Divisor::IncludePadding,
-        None => Divisor::ExcludePadding,
+    let layer = AvgPool::<D>::new(call.extents("kernel_size")?)
+        .stride(call.extents("stride")?)
+        .padding(call.extents("padding")?)
+        .ceil_mode(call.flag("ceil_mode")?)
+        .count_include_pad(call.flag("count_include_pad")?);
+    let layer = match call.argument("divisor_override").as_i64().and_then(|divisor| divisor.try_into().ok()) {
+        Some(divisor) => layer.divisor_override(divisor),
+        None => layer,
     };
-    Ok(call.x()?.avg_pool::<D>(window(call)?, divisor)?)
+    Ok(layer.forward(call.x()?)?)
 }
 
 /// One `[start, stop, step]` an axis, as in Python.

@@ -1,8 +1,8 @@
 //! Operations on tensors: values, gradients, and gradients of gradients.
 
-use retrograd_autograd::{Gradients, Var, grad};
-use retrograd_data::AnyTensor;
-use retrograd_tensor::{Float, Tensor};
+use retrograd::autograd::{Gradients, Var, grad};
+use retrograd::data::AnyTensor;
+use retrograd::tensor::{Float, Tensor};
 
 use super::call::Call;
 use super::case::{Case, strings};
@@ -25,7 +25,7 @@ pub(super) fn check<T: Float>(case: &Case) -> Outcome {
         let found = pass.gradient(gradients.as_ref(), name.trim_start_matches("grad."));
         tolerance.compare(name, &found, case.numbers(name)?)?;
     }
-    check_second_order::<T>(case, gradients.as_ref().is_some(), tolerance)
+    check_second_order::<T>(case, gradients.is_some(), tolerance)
 }
 
 /// Checks the gradients of s = Σ gradient·v, v being given, where the case has them.
@@ -38,7 +38,7 @@ fn check_second_order<T: Float>(case: &Case, differentiable: bool, tolerance: To
     let scalar = pass.scalar.as_ref().expect("recorded the first time");
     let mut sum: Option<Var<T>> = None;
     for (name, v) in std::iter::zip(strings(&second["of"]), strings(&second["v"])) {
-        let [gradient] = grad(scalar, [pass.call.input(name)])?;
+        let [gradient] = grad(scalar, [pass.call.leaf(name)])?;
         tolerance.compare(
             &format!("grad.{name}, recorded"),
             gradient.value(),
@@ -108,8 +108,9 @@ impl<'a, T: Float> Pass<'a, T> {
 
     /// The gradient with respect to an input or an upstream gradient; zero where nothing depends on it.
     fn gradient(&self, gradients: Option<&Gradients<T>>, name: &str) -> Tensor<T> {
-        let upstream = self.upstream.iter().find(|(other, _)| *other == name);
-        let leaf = upstream.map_or_else(|| self.call.input(name), |(_, leaf)| leaf);
+        let Some((_, leaf)) = self.upstream.iter().find(|(other, _)| *other == name) else {
+            return self.call.gradient(gradients, name);
+        };
         let found = gradients.and_then(|gradients| gradients.wrt(leaf));
         found.cloned().unwrap_or_else(|| leaf.value().zeros_like())
     }

@@ -19,8 +19,8 @@ use crate::storage::Storage;
 use crate::window::Axis;
 use crate::{Float, par};
 
-/// Elements of an unfolded matrix that stay in the second-level cache next to what the product needs.
-const UNFOLDED: usize = 64 * 1024;
+/// Elements of an unfolded matrix: about what stays in a second-level cache of 1 MB, as measured on a Zen 5.
+const UNFOLDED: usize = 160 * 1024;
 /// Columns below which a product is held up by fetching the weight.
 const COLUMNS: usize = 128;
 /// Partial sums of the weight that can be computed at the same time.
