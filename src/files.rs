@@ -41,7 +41,10 @@ where
 /// # Errors
 /// If the file cannot be read or is damaged, a tensor is missing, unknown or of another shape, or holds integers; the
 /// model is unchanged then, and the message names the file.
-pub fn load<T: Float>(model: &mut impl Module<T>, path: impl AsRef<Path>) -> Result<BTreeMap<String, String>> {
+pub fn load<T: Float>(
+    model: &mut impl Module<T>,
+    path: impl AsRef<Path>,
+) -> Result<BTreeMap<String, String>> {
     let path = path.as_ref();
     let file = read_tensors(path)?;
     let mut state = Vec::with_capacity(file.tensors.len());
@@ -50,14 +53,15 @@ pub fn load<T: Float>(model: &mut impl Module<T>, path: impl AsRef<Path>) -> Res
             AnyTensor::F32(tensor) => tensor.cast(),
             AnyTensor::F64(tensor) => tensor.cast(),
             AnyTensor::I64(_) => {
-                let fact = format!("{}: `{name}` holds integers, expected floating-point numbers", path.display());
+                let fact =
+                    format!("{}: `{name}` holds integers, expected floating-point numbers", path.display());
                 return Err(Error::outside("load", fact));
             }
         };
         state.push((name, tensor));
     }
-    model
-        .load_state_dict(&state)
-        .map_err(|error| Error::outside("load", format!("{} is of another model: {}", path.display(), error.fact())))?;
+    model.load_state_dict(&state).map_err(|error| {
+        Error::outside("load", format!("{} is of another model: {}", path.display(), error.fact()))
+    })?;
     Ok(file.metadata)
 }

@@ -61,7 +61,9 @@ pub use retrograd_tensor as tensor;
 
 /// What a training program needs: `use retrograd::prelude::*;`.
 pub mod prelude {
-    pub use crate::autograd::{Buffer, Gradients, Op, Parameter, Reads, Tape, Var, grad, gradcheck, gradgradcheck};
+    pub use crate::autograd::{
+        Buffer, Gradients, Op, Parameter, Reads, Tape, Var, grad, gradcheck, gradgradcheck,
+    };
     pub use crate::data::{DataLoader, Dataset, Images, digits};
     pub use crate::nn::init::{KaimingNormal, KaimingUniform, XavierNormal, XavierUniform};
     pub use crate::nn::*;

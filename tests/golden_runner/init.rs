@@ -1,6 +1,8 @@
 //! Initialisers: gains, and whether many draws have the bounds, the mean and the deviation that they should.
 
-use retrograd::nn::init::{Fan, Init, KaimingNormal, KaimingUniform, Nonlinearity, XavierNormal, XavierUniform};
+use retrograd::nn::init::{
+    Fan, Init, KaimingNormal, KaimingUniform, Nonlinearity, XavierNormal, XavierUniform,
+};
 use retrograd::nn::{Conv, Linear, Parameter};
 use retrograd::prelude::{SeedableRng, StdRng};
 use retrograd::tensor::{Float, Result};
@@ -33,8 +35,12 @@ fn initialiser<T: Float>(call: &Call<'_, T>) -> Outcome<Box<dyn Init<T>>> {
     Ok(match call.op() {
         "xavier_normal" => Box::new(XavierNormal::gain(call.float("gain")?)),
         "xavier_uniform" => Box::new(XavierUniform::gain(call.float("gain")?)),
-        "kaiming_normal" => Box::new(KaimingNormal { fan: fan(call)?, nonlinearity: nonlinearity(call, "a")? }),
-        "kaiming_uniform" => Box::new(KaimingUniform { fan: fan(call)?, nonlinearity: nonlinearity(call, "a")? }),
+        "kaiming_normal" => {
+            Box::new(KaimingNormal { fan: fan(call)?, nonlinearity: nonlinearity(call, "a")? })
+        }
+        "kaiming_uniform" => {
+            Box::new(KaimingUniform { fan: fan(call)?, nonlinearity: nonlinearity(call, "a")? })
+        }
         _ => return Err(Stop::unknown("no such initialiser")),
     })
 }
@@ -74,7 +80,8 @@ fn check_default<T: Float>(call: &Call<'_, T>, case: &Case, rng: &mut StdRng) ->
     let mut build = || {
         let (weight, bias) = match layer {
             Some("linear") => {
-                let layer = Linear::new(call.extent("in_features")?, call.extent("out_features")?).build(rng)?;
+                let layer =
+                    Linear::new(call.extent("in_features")?, call.extent("out_features")?).build(rng)?;
                 (layer.weight, layer.bias)
             }
             Some("conv1d") => convolution::<1, T>(call, rng)?,

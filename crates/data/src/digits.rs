@@ -55,6 +55,7 @@ fn decode() -> Result<(Images, Images)> {
     let labels = embedded(include_bytes!("../digits/labels.idx1.gz"));
     let labels = labels.bytes.into_iter().map(i64::from).collect();
     let whole = Images::new([1, 8, 8], images.bytes, labels, 10)?.normalize(&Normalization::scaled(16.0))?;
-    let (test, train): (Vec<usize>, Vec<usize>) = (0..whole.len()).partition(|i| i.is_multiple_of(TEST_EVERY));
+    let (test, train): (Vec<usize>, Vec<usize>) =
+        (0..whole.len()).partition(|i| i.is_multiple_of(TEST_EVERY));
     Ok((whole.subset(&train)?, whole.subset(&test)?))
 }

@@ -29,7 +29,7 @@ pub use layout::Slice;
 pub use matmul::Transposed;
 pub use par::set_num_threads;
 pub use pool::{Divisor, Pooling, Window};
-pub use reduce::{Axes, keepdim};
+pub use reduce::{Axes, Reduced, keepdim};
 pub use shape::Shape;
 pub use storage::{MemoryUse, memory_use, reset_peak, set_cache_limit};
 pub use tensor::Tensor;

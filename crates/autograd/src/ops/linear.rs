@@ -3,7 +3,7 @@
 //! ⟨A·x, y⟩ = ⟨x, Aᵀ·y⟩, so the pullback of A is Aᵀ, whose pullback is A: `sum_to` and `broadcast_to`, `slice` and
 //! `unslice`, `gather` and `scatter_add`, `permute` and its inverse.
 
-use retrograd_tensor::{Axes, Error, Float, Result, Shape, Slice, Tensor};
+use retrograd_tensor::{Axes, Error, Float, Reduced, Result, Shape, Slice, Tensor};
 use smallvec::SmallVec;
 
 use crate::Var;
@@ -165,8 +165,7 @@ impl<T: Float> Var<T> {
     /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn sum(&self, axes: impl Into<Axes>) -> Result<Var<T>> {
-        let reduced = axes.into().reduce("sum", self.shape())?;
-        self.sum_to(reduced.kept)?.reshaped(reduced.shape)
+        self.summed(axes.into().reduce("sum", self.shape())?)
     }
 
     /// The mean over `axes`; NaN over none.
@@ -177,7 +176,15 @@ impl<T: Float> Var<T> {
     pub fn mean(&self, axes: impl Into<Axes>) -> Result<Var<T>> {
         let reduced = axes.into().reduce("mean", self.shape())?;
         let count = self.numel() as f64 / reduced.kept.numel() as f64;
-        Ok(self.sum_to(reduced.kept)?.reshaped(reduced.shape)?.scale(1.0 / count))
+        Ok(self.summed(reduced)?.scale(1.0 / count))
+    }
+
+    #[track_caller]
+    fn summed(&self, reduced: Reduced) -> Result<Var<T>> {
+        match reduced.shape.is_empty() {
+            true => self.sum_to(reduced.shape),
+            false => self.sum_to(reduced.kept)?.reshaped(reduced.shape),
+        }
     }
 
     /// The same elements in another shape; one extent may be −1, which stands for what the others leave.
