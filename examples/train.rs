@@ -24,7 +24,7 @@ struct Options {
     /// without it, the handwritten digits that come with the crate
     #[arg(long)]
     data: Option<PathBuf>,
-    /// How often to go through the training images [default: 20, with --data 5]
+    /// How often to go through the training images [default: 30, with --data 5]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
     /// Images in a step
@@ -58,11 +58,19 @@ fn run(options: &Options) -> Result<()> {
     if let Some(threads) = options.threads {
         tensor::set_num_threads(threads)?;
     }
+    // Found out now rather than after the first epoch.
+    let directory = options.output.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(missing) = directory.filter(|directory| !directory.is_dir()) {
+        return Err(Error::outside(
+            "train",
+            format!("--output: there is no directory {}", missing.display()),
+        ));
+    }
     let (train, test) = match &options.data {
         Some(directory) => Images::from_idx_dir(directory)?,
         None => digits(),
     };
-    let epochs = options.epochs.unwrap_or(if options.data.is_some() { 5 } else { 20 });
+    let epochs = options.epochs.unwrap_or(if options.data.is_some() { 5 } else { 30 });
     let statistics = train.statistics();
     let (shape, classes) = (train.shape(), train.classes());
     let train = DataLoader::new(train.normalize(&statistics)?, options.batch)?.shuffle(options.seed);

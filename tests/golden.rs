@@ -1,8 +1,8 @@
 //! Golden values: every operation, initialiser, optimizer and training run against what PyTorch computes.
 //!
-//! The cases stand in `tests/golden` (or where `RETROGRAD_GOLDEN` points), described in the README there. Each runs in
-//! double precision and, within a wider tolerance, in single. What Retrograd does not have counts as unknown and is
-//! listed with the reason; `cargo test --test golden -- --nocapture` prints it all.
+//! The cases stand in `tests/golden` (or where `RETROGRAD_GOLDEN` points), described in the README there.
+//! Each runs in double precision and, within a wider tolerance, in single. What Retrograd does not have
+//! counts as unknown and is listed with the reason; `cargo test --test golden -- --nocapture` prints it all.
 
 mod golden_runner;
 

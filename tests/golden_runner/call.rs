@@ -1,7 +1,7 @@
 //! A case about to be computed: its inputs on a tape, and its arguments.
 //!
-//! Whatever the table does not take, it does not understand, and the case counts as unknown: no argument is ever
-//! passed over.
+//! Whatever the table does not take, it does not understand, and the case counts as unknown: no argument is
+//! ever passed over.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,8 @@ pub(super) struct Call<'a, T: Float> {
     taken: RefCell<BTreeSet<String>>,
 }
 
-/// An input that holds numbers: a parameter, because a layer may want to own it, and the leaf that it is on the tape.
+/// An input that holds numbers: a parameter, because a layer may want to own it, and the leaf that it is on
+/// the tape.
 struct Input<T: Float> {
     id: ParamId,
     leaf: Var<T>,

@@ -1,4 +1,5 @@
-//! A family of cases as it stands in its files: `<family>.json` and, if it has tensors, `<family>.safetensors`.
+//! A family of cases as it stands in its files: `<family>.json` and, if it has tensors,
+//! `<family>.safetensors`.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! Whether tensors agree: |a − b| ≤ relative·|b| + absolute·max(1, max|b|), with NaN equal to NaN and infinities to
-//! those of their sign.
+//! Whether tensors agree: |a − b| ≤ relative·|b| + absolute·max(1, max|b|), with NaN equal to NaN and
+//! infinities to those of their sign.
 
 use retrograd::tensor::{Float, Tensor};
 

@@ -87,7 +87,7 @@ fn check_default<T: Float>(call: &Call<'_, T>, case: &Case, rng: &mut StdRng) ->
             Some("conv1d") => convolution::<1, T>(call, rng)?,
             Some("conv2d") => convolution::<2, T>(call, rng)?,
             Some("conv3d") => convolution::<3, T>(call, rng)?,
-            _ => return Err(Stop::unknown(format!("no layer {layer:?}"))),
+            _ => return Err(Stop::unknown(format!("no layer {}", layer.unwrap_or("without a name")))),
         };
         let bias = bias.ok_or_else(|| Stop::Failed("the layer has no bias".into()))?;
         for (name, parameter) in [("weight_shape", &weight), ("bias_shape", &bias)] {
@@ -126,7 +126,8 @@ fn draw<T: Float>(at_a_time: usize, mut sample: impl FnMut() -> Result<Vec<T>>) 
     Ok(values)
 }
 
-/// Checks the mean and the deviation to five of their own deviations, which right numbers exceed once in a million.
+/// Checks the mean and the deviation to five of their own deviations, which right numbers exceed once in a
+/// million.
 fn check_distribution(name: &str, values: &[f64], expect: &Value) -> Outcome {
     let (n, std) = (values.len() as f64, number(expect, "std"));
     let mean = values.iter().sum::<f64>() / n;
@@ -136,7 +137,7 @@ fn check_distribution(name: &str, values: &[f64], expect: &Value) -> Outcome {
     let kurtosis: f64 = if uniform { 1.8 } else { 3.0 };
     near(&format!("{name}: mean"), mean, 0.0, 5.0 * std / n.sqrt())?;
     near(&format!("{name}: deviation"), found, std, 5.0 * std * ((kurtosis - 1.0) / (4.0 * n)).sqrt())?;
-    // Uniform numbers keep their bounds and fill them; of normal ones 68 % lie within a deviation.
+    // Uniform numbers keep their bounds, half on either side; of normal ones 68 % lie within a deviation.
     if uniform {
         let (low, high) = (number(expect, "low"), number(expect, "high"));
         let rounding = 1e-7 * high;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use retrograd::autograd::{Tape, Var};
 use retrograd::data::{AnyTensor, TensorFile};
-use retrograd::nn::{Conv2d, Layer, Linear, Module, module};
+use retrograd::nn::{Conv2d, Layer, Linear, module};
 use retrograd::prelude::{SeedableRng, StdRng};
 use retrograd::tensor::{Float, Result, Tensor};
 
@@ -155,12 +155,11 @@ impl<'a, T: Float> Run<'a, T> {
         self.within(rounding).compare(name, found.value(), &Tensor::scalar(expected))
     }
 
-    /// What a thousand times the `rounding` of double precision, which training has carried that far, allows.
+    /// In double precision a thousand times what rounding in the initial weights grows to.
     fn within(&self, rounding: f64) -> Tolerance {
-        let usual = Tolerance::of::<T>(self.case);
         match T::NAME {
             "f64" => Tolerance { relative: 0.0, absolute: f64::max(1e-9, 1000.0 * rounding) },
-            _ => usual,
+            _ => Tolerance::of::<T>(self.case),
         }
     }
 }

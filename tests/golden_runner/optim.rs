@@ -1,4 +1,5 @@
 //! Optimizers: the steps of a descent, first along the gradients that PyTorch recorded, then along our own.
+//! What an optimizer keeps between steps is its own affair; it shows in the next ones.
 
 use retrograd::autograd::{Gradients, Parameter, Tape, Var};
 use retrograd::nn::{Adam, AdamW, Module, Optimizer, Sgd, module};
@@ -32,7 +33,7 @@ pub(super) fn check<T: Float>(case: &Case) -> Outcome {
 
     descend(case, steps, optimizer()?, start(), |step, model| {
         let tape = Tape::new();
-        let part = |parameter, name| {
+        let part = |parameter, name| -> Outcome<Var<T>> {
             let gradient = Var::from(row(case.numbers(name)?, step)?.cast::<T>());
             Ok(tape.parameter(parameter).mul(&gradient)?.sum(..)?)
         };
@@ -62,7 +63,8 @@ fn descend<T: Float>(
     gradients: impl Fn(usize, &Variables<T>) -> Outcome<Gradients<T>>,
 ) -> Outcome {
     for step in 0..steps {
-        optimizer.step(&mut model, &gradients(step, &model)?)?;
+        let gradients = gradients(step, &model)?;
+        optimizer.step(&mut model, &gradients)?;
         for (name, parameter) in model.parameters() {
             let expected = row(case.numbers(&format!("param.{name}"))?, step + 1)?;
             Tolerance::of::<T>(case).compare(
@@ -107,10 +109,13 @@ impl<T: Float> AnyOptimizer<T> {
             |option: &str| Stop::unknown(format!("{} without {option}", name.as_str().unwrap_or("?")));
         macro_rules! build {
             ($Type:ident, $optimizer:ident, $value:ident: $($option:literal => $set:expr,)*) => {
-                options.iter().try_fold($Type::new(rate), |$optimizer, (option, $value)| match option.as_str() {
-                    $($option => Ok($set),)*
-                    other => Err(unknown(other)),
-                }).map(Self::$Type)
+                options
+                    .iter()
+                    .try_fold($Type::new(rate), |$optimizer, (option, $value)| match option.as_str() {
+                        $($option => Ok($set),)*
+                        other => Err(unknown(other)),
+                    })
+                    .map(Self::$Type)
             };
         }
         match name.as_str() {

@@ -66,7 +66,7 @@ pub trait Float:
     /// Whether the value is neither infinite nor NaN.
     #[inline(always)]
     fn is_finite(self) -> bool {
-        (self - self) == Self::ZERO
+        self.abs() < Self::INFINITY
     }
     /// |x|.
     fn abs(self) -> Self;

@@ -297,19 +297,14 @@ impl<T: Float> Tensor<T> {
         )
     }
 
-    /// Every element limited to [`low`, `high`]; NaN stays NaN.
+    /// Every element limited to [`low`, `high`], and `high` where the bounds are crossed; NaN stays NaN.
     pub fn clamp(&self, low: f64, high: f64) -> Self {
         let (low, high) = (T::from_f64(low), T::from_f64(high));
         self.map(
             #[inline(always)]
             move |x| {
-                if x < low {
-                    low
-                } else if x > high {
-                    high
-                } else {
-                    x
-                }
+                let x = if x < low { low } else { x };
+                if x > high { high } else { x }
             },
         )
     }
@@ -335,7 +330,10 @@ macro_rules! binary {
                 /// If the shapes do not broadcast.
                 #[track_caller]
                 fn $name(self, other: Self) -> Tensor<T> {
-                    Tensor::$name(self, other).unwrap_or_else(|error| panic!("{error}"))
+                    match Tensor::$name(self, other) {
+                        Ok(y) => y,
+                        Err(error) => panic!("{error}"),
+                    }
                 }
             }
         )?)*

@@ -68,28 +68,24 @@ impl<T: Element> Tensor<T> {
     /// If the shapes have different numbers of elements.
     #[track_caller]
     pub fn reshape(&self, extents: &[isize]) -> Result<Self> {
-        let fail = |why: &str| {
-            Err(Error::new(
-                "reshape",
-                format!("{} has {} elements: {why} {extents:?}", self.shape(), self.numel()),
-            ))
-        };
+        let fact = |why: &str| format!("{} has {} elements: {why} {extents:?}", self.shape(), self.numel());
         let mut shape: Shape = extents.iter().map(|&extent| extent.max(0) as usize).collect();
         if extents.iter().any(|&extent| extent < -1)
             || extents.iter().filter(|&&extent| extent == -1).count() > 1
         {
-            return fail("expected extents of at least 0, with at most one −1 among them, not");
+            let why = "expected extents of at least 0, with at most one −1 among them, not";
+            return Err(Error::new("reshape", fact(why)));
         }
         if let Some(free) = extents.iter().position(|&extent| extent == -1) {
             shape[free] = 1;
             let others = shape.checked_numel().unwrap_or(0);
             if others == 0 || !self.numel().is_multiple_of(others) {
-                return fail("they do not fit");
+                return Err(Error::new("reshape", fact("they do not fit")));
             }
             shape[free] = self.numel() / others;
         }
         if shape.checked_numel() != Some(self.numel()) {
-            return fail("they do not fit");
+            return Err(Error::new("reshape", fact("they do not fit")));
         }
         Ok(self.with_shape(shape))
     }
@@ -250,7 +246,7 @@ impl<T: Element> Tensor<T> {
                     format!("shapes differ elsewhere than along axis {axis}: {} and {other}", first.shape()),
                 ));
             }
-            shape[axis] += other[axis];
+            shape[axis] = shape[axis].saturating_add(other[axis]);
         }
         let shape = addressable("concat", shape)?;
         let inner: usize = shape[axis + 1..].iter().product();
@@ -284,7 +280,10 @@ impl<T: Element> Tensor<T> {
                 format!("shapes differ: {} and {}", first.shape(), other.shape()),
             ));
         }
-        let parts: Vec<Self> = tensors.iter().map(|tensor| tensor.unsqueeze(axis)).collect::<Result<_>>()?;
+        let mut parts = Vec::with_capacity(tensors.len());
+        for tensor in tensors {
+            parts.push(tensor.unsqueeze(axis)?);
+        }
         Self::concat(&parts.iter().collect::<Vec<_>>(), axis)
     }
 
@@ -352,8 +351,10 @@ impl<'a> Rows<'a> {
 /// `order` with every axis counted from the front.
 #[track_caller]
 pub(crate) fn permutation(shape: &Shape, order: &[isize]) -> Result<SmallVec<[usize; 5]>> {
-    let axes: SmallVec<[usize; 5]> =
-        order.iter().map(|&axis| shape.axis("permute", axis)).collect::<Result<_>>()?;
+    let mut axes: SmallVec<[usize; 5]> = SmallVec::new();
+    for &axis in order {
+        axes.push(shape.axis("permute", axis)?);
+    }
     if axes.len() != shape.len() || (0..axes.len()).any(|axis| !axes.contains(&axis)) {
         return Err(Error::new("permute", format!("expected every axis of {shape} once, found {order:?}")));
     }
@@ -398,7 +399,7 @@ fn padded(shape: &Shape, padding: &[(isize, isize)]) -> Result<Shape> {
         let whole = extent
             .checked_add_signed(before.min(0))
             .and_then(|rest| rest.checked_add_signed(after.min(0)))?;
-        whole.checked_add_signed(before.max(0))?.checked_add_signed(after.max(0))
+        Some(whole.saturating_add_signed(before.max(0)).saturating_add_signed(after.max(0)))
     });
     match extents.collect::<Option<Vec<_>>>() {
         Some(extents) => addressable("pad", extents.into()),

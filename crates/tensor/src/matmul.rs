@@ -22,6 +22,10 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn matmul(&self, other: &Self) -> Result<Self> {
         match (self.rank(), other.rank()) {
+            (0, _) | (_, 0) => {
+                let (a, b) = (self.shape(), other.shape());
+                Err(Error::new("matmul", format!("expected at least one axis each, found {a} · {b}")))
+            }
             (1, 1) => self.unsqueeze(0)?.product(&other.unsqueeze(1)?, Transposed::default())?.reshape(&[]),
             (1, 2..) => self.unsqueeze(0)?.product(other, Transposed::default())?.squeeze(-2),
             (2.., 1) => self.product(&other.unsqueeze(1)?, Transposed::default())?.squeeze(-1),
@@ -38,7 +42,7 @@ impl<T: Float> Tensor<T> {
         let (a, b) = (self.shape(), other.shape());
         let Some(((batch_a, [am, ak]), (batch_b, [bk, bn]))) = a.split_last_chunk().zip(b.split_last_chunk())
         else {
-            return Err(Error::new("matmul", format!("expected at least one axis each, found {a} · {b}")));
+            return Err(Error::new("matmul", format!("expected at least two axes each, found {a} · {b}")));
         };
         let (m, k) = if transposed.a { (*ak, *am) } else { (*am, *ak) };
         let (inner, n) = if transposed.b { (*bn, *bk) } else { (*bk, *bn) };

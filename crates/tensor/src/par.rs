@@ -14,8 +14,10 @@ pub fn set_num_threads(threads: usize) -> Result<()> {
     if threads == 0 {
         return Err(Error::new("set_num_threads", "expected at least one thread"));
     }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    pool.map_err(|error| Error::new("set_num_threads", error.to_string()))
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
+        Ok(()) => Ok(()),
+        Err(error) => Err(Error::new("set_num_threads", error.to_string())),
+    }
 }
 
 /// Elements below which a second thread costs more than it saves: waking one takes some 10 µs, in which one core

@@ -39,7 +39,11 @@ impl<T: Float> Tensor<T> {
                 format!("expected finite bounds low ≤ high, found {low} and {high}"),
             ));
         }
-        Self::from_fn(shape, || T::from_f64(low + (high - low) * rng.random::<f64>()))
+        Self::from_fn(shape, || {
+            // Rounding to `T` may reach the upper bound, which does not belong to the interval.
+            let x = T::from_f64(low + (high - low) * rng.random::<f64>());
+            if x.to_f64() < high { x } else { T::from_f64(low) }
+        })
     }
 
     /// 1 with probability `p`, else 0.

@@ -12,14 +12,11 @@ use crate::{Error, Result};
 pub struct Shape(SmallVec<[usize; 5]>);
 
 impl Shape {
-    /// The number of elements, unless it overflows or its bytes could not be addressed.
+    /// The number of elements, unless they could not be addressed. The extents other than 0 must multiply to few enough
+    /// even where one is 0, so that no product of neighbouring extents ever overflows.
     pub fn checked_numel(&self) -> Option<usize> {
-        // An axis of extent zero makes the tensor empty however large the others are.
-        if self.contains(&0) {
-            return Some(0);
-        }
-        let numel = self.iter().try_fold(1usize, |n, &d| n.checked_mul(d))?;
-        (numel <= isize::MAX as usize / 16).then_some(numel)
+        let others = self.iter().filter(|&&d| d != 0).try_fold(1usize, |n, &d| n.checked_mul(d))?;
+        (others <= isize::MAX as usize / 16).then(|| self.numel())
     }
 
     /// The number of elements.

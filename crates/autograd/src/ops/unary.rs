@@ -104,10 +104,10 @@ macro_rules! elementwise {
         $(
             #[doc = concat!("See [`Var::", stringify!($name), "`].")]
             #[derive(Clone, Copy, Debug)]
-            pub struct $Type {
+            pub(crate) struct $Type {
                 $(
                     #[doc = concat!("The setting `", stringify!($setting), "`.")]
-                    pub $setting: f64,
+                    $setting: f64,
                 )*
             }
 
@@ -235,9 +235,14 @@ elementwise! {
         |x| if x > T::ZERO { x } else { x * negative_slope };
         |x, _| N::select(x.test(|x| x > c(0.0)), N::constant(1.0), N::constant(negative_slope));
 
-    /// y = x limited to [`low`, `high`]; NaN stays NaN. The slope is 1 strictly between the bounds, else 0.
+    /// y = x limited to [`low`, `high`], and `high` where the bounds are crossed; NaN stays NaN. The slope is 1 strictly
+    /// between the bounds, else 0.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html)
     Clamp clamp(low, high) X:
-        |x| if x < low { low } else if x > high { high } else { x };
+        |x| {
+            let x = if x < low { low } else { x };
+            if x > high { high } else { x }
+        };
         |x, _| {
             let inside = x.test(|x| x > c(low) && x < c(high));
             N::select(inside, N::constant(1.0), N::constant(0.0))

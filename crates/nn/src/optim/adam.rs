@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use retrograd_autograd::{Gradients, ParamId};
 use retrograd_tensor::{Float, Result, Tensor};
 
-use super::{Optimizer, walk, within};
+use super::{Optimizer, Setting, check, walk};
 use crate::Module;
 
 /// What both keep: the settings, and for each parameter the running means and how many steps they are made of.
@@ -37,11 +37,11 @@ impl<T: Float> Moments<T> {
         gradients: &Gradients<T>,
     ) -> Result<()> {
         let Self { learning_rate, betas: (beta1, beta2), eps, weight_decay, .. } = *self;
-        within(op, "learning rate", learning_rate, 0.0..)?;
-        within(op, "first beta", beta1, 0.0..1.0)?;
-        within(op, "second beta", beta2, 0.0..1.0)?;
-        within(op, "epsilon", eps, 0.0..)?;
-        within(op, "weight decay", weight_decay, 0.0..)?;
+        check(op, "learning rate", learning_rate, Setting::NonNegative)?;
+        check(op, "first beta", beta1, Setting::Share)?;
+        check(op, "second beta", beta2, Setting::Share)?;
+        check(op, "epsilon", eps, Setting::NonNegative)?;
+        check(op, "weight decay", weight_decay, Setting::NonNegative)?;
         let [b1, b2, fresh1, fresh2] = [beta1, beta2, 1.0 - beta1, 1.0 - beta2].map(T::from_f64);
         let (in_gradient, shrink) = match decay {
             Decay::Gradient => (weight_decay, 1.0),

@@ -62,16 +62,21 @@ fn walk<T: Float>(
     Ok(())
 }
 
-/// Checks that a setting lies where it makes sense.
+/// Checks that a setting is finite and at least 0, and below 1 where it is a share.
 #[track_caller]
-fn within(
-    op: &'static str,
-    name: &str,
-    value: f64,
-    range: impl std::ops::RangeBounds<f64> + std::fmt::Debug,
-) -> Result<()> {
-    if range.contains(&value) && value.is_finite() {
-        return Ok(());
-    }
-    Err(Error::new(op, format!("expected a finite {name} within {range:?}, found {value}")))
+fn check(op: &'static str, name: &str, value: f64, kind: Setting) -> Result<()> {
+    let (fits, expected) = match kind {
+        Setting::NonNegative => (value >= 0.0 && value.is_finite(), "of at least 0"),
+        Setting::Share => ((0.0..1.0).contains(&value), "from 0 to below 1"),
+        Setting::Any => (value.is_finite(), "that is finite"),
+    };
+    if fits { Ok(()) } else { Err(Error::new(op, format!("expected a {name} {expected}, found {value}"))) }
+}
+
+/// Where a setting makes sense.
+#[derive(Clone, Copy)]
+enum Setting {
+    NonNegative,
+    Share,
+    Any,
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use retrograd_autograd::{Gradients, ParamId};
 use retrograd_tensor::{Error, Float, Result, Tensor};
 
-use super::{Optimizer, walk, within};
+use super::{Optimizer, Setting, check, walk};
 use crate::Module;
 
 /// Stochastic gradient descent with momentum.
@@ -62,11 +62,11 @@ impl<T: Float> Sgd<T> {
     }
 
     #[track_caller]
-    fn check(&self) -> Result<()> {
-        within("sgd", "learning rate", self.learning_rate, 0.0..)?;
-        within("sgd", "momentum", self.momentum, 0.0..)?;
-        within("sgd", "dampening", self.dampening, ..)?;
-        within("sgd", "weight decay", self.weight_decay, 0.0..)?;
+    fn check_settings(&self) -> Result<()> {
+        check("sgd", "learning rate", self.learning_rate, Setting::NonNegative)?;
+        check("sgd", "momentum", self.momentum, Setting::NonNegative)?;
+        check("sgd", "dampening", self.dampening, Setting::Any)?;
+        check("sgd", "weight decay", self.weight_decay, Setting::NonNegative)?;
         if self.nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
             let fact = format!(
                 "Nesterov's momentum wants a momentum and no dampening, found {} and {}",
@@ -81,7 +81,7 @@ impl<T: Float> Sgd<T> {
 impl<T: Float> Optimizer<T> for Sgd<T> {
     #[track_caller]
     fn step(&mut self, model: &mut impl Module<T>, gradients: &Gradients<T>) -> Result<()> {
-        self.check()?;
+        self.check_settings()?;
         let [rate, momentum, decay] = [self.learning_rate, self.momentum, self.weight_decay].map(T::from_f64);
         let fresh = T::from_f64(1.0 - self.dampening);
         let nesterov = self.nesterov;

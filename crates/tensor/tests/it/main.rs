@@ -1,0 +1,15 @@
+//! What the crate promises of tensors, one module for each kind of operation, against oracles that compute one
+//! element at a time from its index.
+
+mod adjoint;
+mod elementwise;
+mod errors;
+mod index;
+mod layout;
+mod oracle;
+mod product;
+mod random;
+mod reduce;
+mod softmax;
+mod tensor;
+mod threads;

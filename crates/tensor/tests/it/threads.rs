@@ -1,0 +1,65 @@
+//! Results have the same bits at every number of threads.
+
+use retrograd_tensor::{Tensor, keepdim};
+
+use crate::oracle::rng;
+
+type Operation = (&'static str, fn(&Tensor) -> Tensor);
+
+/// What is done in parallel above 32 Ki elements, on an input [7, 31, 199] (43 183 elements) or its flat form.
+const OPERATIONS: &[Operation] = &[
+    ("map", |x| x.map(f32::exp)),
+    ("zip of one shape", |x| x.mul(x).unwrap()),
+    ("zip of rows", |x| x.mul(&x.amax(keepdim(2)).unwrap()).unwrap()),
+    ("zip of columns", |x| x.sub(&x.mean(keepdim([0, 1])).unwrap()).unwrap()),
+    ("zip3", |x| x.zip3(x, x, |a, b, c| a * b + c)),
+    ("where", |x| Tensor::where_(&x.map(|x| x > 0.0), x, &Tensor::scalar(0.5)).unwrap()),
+    ("broadcast_to", |x| x.broadcast_to([2, 7, 31, 199]).unwrap()),
+    ("update", |x| {
+        let mut y = x.clone();
+        y.update(x, |x, g| x - 0.1 * g).unwrap();
+        y
+    }),
+    ("update_with", |x| {
+        let (mut y, mut state) = (x.clone(), x.clone());
+        y.update_with([&mut state], x, |x, [s], g| (x - 0.1 * s, [0.9 * s + g])).unwrap();
+        y.add(&state).unwrap()
+    }),
+    ("sum of all", |x| x.flatten(0).unwrap().sum(..).unwrap()),
+    ("sum of inner axes", |x| x.sum([1, 2]).unwrap()),
+    ("sum of outer axes", |x| x.sum([0, 1]).unwrap()),
+    ("sum of the middle axis", |x| x.sum(1).unwrap()),
+    ("sum of a repeated tensor", |x| x.broadcast_to([3, 7, 31, 199]).unwrap().sum_to([31, 1]).unwrap()),
+    ("var", |x| x.var([0, 2], 1.0).unwrap()),
+    ("amax", |x| x.amax(0).unwrap()),
+    ("softmax of rows", |x| x.softmax(-1).unwrap()),
+    ("log_softmax of columns", |x| x.log_softmax(1).unwrap()),
+    ("permute", |x| x.permute(&[2, 0, 1]).unwrap()),
+    ("slice", |x| {
+        x.pad(&[(1, 1), (2, 0), (-1, 3)], 0.5).unwrap().slice(&[(1..).into(), (..-1).into()]).unwrap()
+    }),
+    ("matmul", |x| {
+        x.flatten_range(0, 1)
+            .unwrap()
+            .matmul(&x.slice(&[(..1).into()]).unwrap().squeeze(0).unwrap().transpose(0, 1).unwrap())
+            .unwrap()
+    }),
+    ("batched matmul", |x| x.matmul(&x.transpose(1, 2).unwrap()).unwrap()),
+];
+
+#[test]
+fn every_operation_gives_the_same_bits_on_one_two_and_three_threads() {
+    let x = Tensor::<f32>::randn([7, 31, 199], &mut rng(80)).unwrap();
+    let on = |threads: usize| -> Vec<Vec<u32>> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let bits =
+            |(_, operation): &Operation| operation(&x).as_slice().iter().map(|x| x.to_bits()).collect();
+        pool.install(|| OPERATIONS.iter().map(bits).collect())
+    };
+    let alone = on(1);
+    for threads in [2, 3] {
+        for ((name, _), (one, several)) in OPERATIONS.iter().zip(alone.iter().zip(on(threads))) {
+            assert!(*one == several, "{name} differs on {threads} threads");
+        }
+    }
+}
