@@ -63,6 +63,9 @@ pub fn gradgradcheck<const N: usize>(
     GradCheck::default().second_order(f, inputs)
 }
 
+/// What is checked, of any number of inputs.
+type Function<'a> = dyn Fn(&[Var<f64>]) -> Result<Var<f64>> + 'a;
+
 impl GradCheck {
     /// [`gradcheck`] with these settings.
     ///
@@ -110,12 +113,7 @@ impl GradCheck {
     }
 
     #[track_caller]
-    fn compare(
-        &self,
-        check: &'static str,
-        f: &dyn Fn(&[Var<f64>]) -> Result<Var<f64>>,
-        inputs: &[Tensor<f64>],
-    ) -> Result<()> {
+    fn compare(&self, check: &'static str, f: &Function<'_>, inputs: &[Tensor<f64>]) -> Result<()> {
         let on_tape = |inputs: &[Tensor<f64>]| {
             let tape = Tape::seeded(self.seed);
             let leaves: Vec<Var<f64>> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
@@ -142,7 +140,9 @@ impl GradCheck {
                 let numeric = (moved(self.step)? - moved(-self.step)?) / (2.0 * self.step);
                 let analytic = analytic.map_or(0.0, |gradient| gradient.as_slice()[at]);
                 let difference = (analytic - numeric).abs();
-                if !(difference <= self.relative * numeric.abs() + self.absolute) {
+                // So that NaN, which is neither close nor far, fails.
+                let close = difference <= self.relative * numeric.abs() + self.absolute;
+                if !close {
                     let index = place(inputs[i].shape(), at);
                     return Err(Error::new(
                         check,

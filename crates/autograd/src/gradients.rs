@@ -5,6 +5,7 @@ use std::ops::AddAssign;
 use retrograd_tensor::{Float, Result, Tensor};
 
 use crate::tape::{Key, TapeId};
+use crate::var::or_panic;
 use crate::{Buffer, ParamId, Parameter, Var};
 
 /// The gradients of one scalar with respect to the leaves of its tape, and the updates that the forward pass reported.
@@ -31,8 +32,12 @@ pub struct Update<T: Float = f32> {
 }
 
 impl<T: Float> Gradients<T> {
-    pub(crate) fn new(tape: TapeId, updates: Vec<Update<T>>) -> Self {
-        Self { tape, parameters: Vec::new(), leaves: Vec::new(), updates }
+    pub(crate) fn new(tape: TapeId) -> Self {
+        Self { tape, parameters: Vec::new(), leaves: Vec::new(), updates: Vec::new() }
+    }
+
+    pub(crate) fn carry(&mut self, updates: Vec<Update<T>>) {
+        self.updates = updates;
     }
 
     pub(crate) fn insert(&mut self, leaf: Key, parameter: Option<ParamId>, gradient: Tensor<T>) {
@@ -93,7 +98,8 @@ impl<T: Float> Gradients<T> {
     }
 }
 
-/// Adds the gradients of another worker, parameter by parameter; its updates are made after ours.
+/// Adds the gradients of another worker, or of another loss of the same pass, parameter by parameter; its updates are
+/// made after ours. The gradients of leaves add up where both are of one tape; another tape's leaves are not ours to keep.
 ///
 /// # Panics
 /// If a parameter has gradients of two shapes, which only two models that share an identity could give.
@@ -102,11 +108,14 @@ impl<T: Float> AddAssign for Gradients<T> {
     fn add_assign(&mut self, other: Self) {
         for (id, gradient) in other.parameters {
             match self.parameters.binary_search_by_key(&id, |(id, _)| *id) {
-                Ok(place) => {
-                    let sum = self.parameters[place].1.accumulate(&gradient);
-                    sum.unwrap_or_else(|error| panic!("{error}"));
-                }
+                Ok(place) => or_panic(self.parameters[place].1.accumulate(&gradient)),
                 Err(place) => self.parameters.insert(place, (id, gradient)),
+            }
+        }
+        for (leaf, gradient) in other.leaves.into_iter().filter(|_| other.tape == self.tape) {
+            match self.leaves.iter_mut().find(|(ours, _)| *ours == leaf) {
+                Some((_, sum)) => or_panic(sum.accumulate(&gradient)),
+                None => self.leaves.push((leaf, gradient)),
             }
         }
         self.updates.extend(other.updates);

@@ -109,8 +109,6 @@ pub(crate) type Cotangents<T> = SmallVec<[Option<Var<T>>; 3]>;
 /// An operation whose number of inputs the tape need not know.
 pub(crate) trait AnyOp<T: Float>: Any {
     fn name(&self) -> &'static str;
-    /// The type, by which tests know which operations they have checked.
-    fn type_name(&self) -> &'static str;
     fn vjp(&self, x: &[Var<T>], y: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<Cotangents<T>>;
     /// Whether the value of input `i` is read, then whether the output's.
     fn reads(&self, wants: &[bool]) -> (SmallVec<[bool; 3]>, bool);
@@ -122,10 +120,6 @@ pub(crate) struct Fixed<O, const N: usize>(pub(crate) O);
 impl<T: Float, O: Op<T, N>, const N: usize> AnyOp<T> for Fixed<O, N> {
     fn name(&self) -> &'static str {
         self.0.name()
-    }
-
-    fn type_name(&self) -> &'static str {
-        std::any::type_name::<O>()
     }
 
     fn vjp(&self, x: &[Var<T>], y: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<Cotangents<T>> {

@@ -36,7 +36,7 @@ impl<T: Float> Var<T> {
     #[track_caller]
     pub fn backward_with(&self, cotangent: Tensor<T>) -> Result<Gradients<T>> {
         let (tape, key) = recorded("backward", self)?;
-        let mut gradients = Gradients::new(tape.id(), tape.nodes().updates().to_vec());
+        let mut gradients = Gradients::new(tape.id());
         let mut replay =
             Replay::new("backward", tape, key, same_shape("backward", self, Var::from(cotangent))?)?;
         replay.run(
@@ -44,6 +44,8 @@ impl<T: Float> Var<T> {
             |_| true,
             |leaf, parameter, g| gradients.insert(leaf, parameter, g.into_value()),
         )?;
+        // Each update travels once, also where several losses of one pass are replayed one after the other.
+        gradients.carry(tape.take_updates());
         Ok(gradients)
     }
 }
@@ -94,7 +96,8 @@ pub fn grad_with<T: Float, const N: usize>(
         }
         keys.push(key);
     }
-    let mut replay = Replay::new("grad", tape, key, same_shape("grad", y, cotangent.clone())?)?;
+    let cotangent = on_tape("grad", tape, same_shape("grad", y, cotangent.clone())?)?;
+    let mut replay = Replay::new("grad", tape, key, cotangent)?;
     let influenced = replay.influenced_by(&keys);
     replay.run(Keep::Everything, |position| influenced[position], |_, _, _| {})?;
 
@@ -133,6 +136,17 @@ fn same_shape<T: Float>(op: &'static str, y: &Var<T>, cotangent: Var<T>) -> Resu
         ));
     }
     Ok(cotangent)
+}
+
+/// The cotangent as a variable of the tape, so that all that is computed from it is as well.
+#[track_caller]
+fn on_tape<T: Float>(op: &'static str, tape: &Tape<T>, cotangent: Var<T>) -> Result<Var<T>> {
+    match cotangent.tape() {
+        None => Ok(tape.constant(cotangent.into_value())),
+        Some(other) if !other.is(tape) => Err(Error::new(op, "the cotangent is on another tape than the scalar")),
+        Some(_) if cotangent.is_stale() => Err(stale(op)),
+        Some(_) => Ok(cotangent),
+    }
 }
 
 /// What a replay leaves on the tape.

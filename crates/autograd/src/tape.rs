@@ -309,8 +309,4 @@ impl<T: Float> Nodes<T> {
     pub(crate) fn in_order(&self) -> impl Iterator<Item = (Key, &Node<T>)> {
         self.order.iter().map(|&key| (key, &self.map[key]))
     }
-
-    pub(crate) fn updates(&self) -> &[Update<T>] {
-        &self.updates
-    }
 }

@@ -84,12 +84,12 @@ binary! {
         };
     /// The larger of a and b, NaN if one is; equal ones share the gradient.
     Maximum maximum: |a, b, _, g|
-        [a b] g.mul(&share(a, b, |a, b| a > b)?)?,
-        [a b] g.mul(&share(b, a, |b, a| b > a)?)?;
-    /// The smaller of a and b, NaN if one is; equal ones share the gradient.
-    Minimum minimum: |a, b, _, g|
         [a b] g.mul(&share(a, b, |a, b| a < b)?)?,
         [a b] g.mul(&share(b, a, |b, a| b < a)?)?;
+    /// The smaller of a and b, NaN if one is; equal ones share the gradient.
+    Minimum minimum: |a, b, _, g|
+        [a b] g.mul(&share(a, b, |a, b| a > b)?)?,
+        [a b] g.mul(&share(b, a, |b, a| b > a)?)?;
 }
 
 fn where_or_zero<T: Float>(mask: &Tensor<bool>, x: &Var<T>) -> Result<Var<T>> {
@@ -100,16 +100,16 @@ fn where_or_one<T: Float>(mask: &Tensor<bool>, x: &Var<T>) -> Result<Var<T>> {
     Var::where_(mask, x, &Var::from(Tensor::scalar(T::ONE)))
 }
 
-/// 1 where `a` wins, ½ where the two are equal, else 0.
-fn share<T: Float>(a: &Var<T>, b: &Var<T>, wins: impl Fn(T, T) -> bool + Sync) -> Result<Var<T>> {
+/// 0 where `a` loses, ½ where the two are equal, else 1: a NaN passes the gradient to both, as in PyTorch.
+fn share<T: Float>(a: &Var<T>, b: &Var<T>, loses: impl Fn(T, T) -> bool + Sync) -> Result<Var<T>> {
     let half = T::from_f64(0.5);
     let share = move |a, b| {
-        if wins(a, b) {
-            T::ONE
+        if loses(a, b) {
+            T::ZERO
         } else if a == b {
             half
         } else {
-            T::ZERO
+            T::ONE
         }
     };
     Ok(Var::from(a.value().zip(b.value(), share)?))

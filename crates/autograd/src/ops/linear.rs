@@ -387,10 +387,6 @@ impl<T: Float> crate::op::AnyOp<T> for Concat {
         "concat"
     }
 
-    fn type_name(&self) -> &'static str {
-        std::any::type_name::<Self>()
-    }
-
     fn vjp(&self, x: &[Var<T>], _: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<crate::op::Cotangents<T>> {
         let mut begin = 0;
         let mut parts = crate::op::Cotangents::new();

@@ -1,6 +1,6 @@
 //! The matrix product: bilinear, and each pullback is again one, with an operand transposed on the fly.
 
-use retrograd_tensor::{Float, Result, Tensor, Transposed};
+use retrograd_tensor::{Error, Float, Result, Tensor, Transposed};
 
 use crate::Var;
 use crate::op::{Op, Reads};
@@ -55,6 +55,10 @@ impl<T: Float> Var<T> {
     #[track_caller]
     pub fn matmul(&self, other: &Var<T>) -> Result<Var<T>> {
         match (self.rank(), other.rank()) {
+            (0, _) | (_, 0) => {
+                let (a, b) = (self.shape(), other.shape());
+                Err(Error::new("matmul", format!("expected at least one axis each, found {a} · {b}")))
+            }
             (1, 1) => self.unsqueeze(0)?.product(&other.unsqueeze(1)?, Transposed::default())?.reshape(&[]),
             (1, 2..) => self.unsqueeze(0)?.product(other, Transposed::default())?.squeeze(-2),
             (2.., 1) => self.product(&other.unsqueeze(1)?, Transposed::default())?.squeeze(-1),
@@ -103,7 +107,7 @@ impl<T: Float> Var<T> {
 }
 
 #[track_caller]
-fn linear_error<T: Float>(x: &Var<T>, weight: &Var<T>, bias: Option<&Var<T>>) -> retrograd_tensor::Error {
+fn linear_error<T: Float>(x: &Var<T>, weight: &Var<T>, bias: Option<&Var<T>>) -> Error {
     let mut fact = format!(
         "expected x [..., in], weight [out, in], bias [out], found x {} and weight {}",
         x.shape(),
@@ -117,5 +121,5 @@ fn linear_error<T: Float>(x: &Var<T>, weight: &Var<T>, bias: Option<&Var<T>>) ->
     {
         fact += &format!(" ({features} ≠ {inputs})");
     }
-    retrograd_tensor::Error::new("linear", fact)
+    Error::new("linear", fact)
 }

@@ -139,10 +139,6 @@ macro_rules! elementwise {
                 self.elementwise($Type { $($setting),* })
             }
         )*}
-
-        /// The types of the table's rows, for the test that every one is checked.
-        #[cfg(test)]
-        pub(crate) const ROWS: &[&str] = &[$(stringify!($Type)),*];
     };
 }
 

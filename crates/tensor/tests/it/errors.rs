@@ -125,7 +125,7 @@ fn moving() {
     );
     refuses(Tensor::<f64>::stack(&[], 0), "stack: expected at least one tensor");
     refuses(Tensor::stack(&[&a, &x(&[2, 4])], 0), "stack: shapes differ: [2, 3] and [2, 4]");
-    refuses(Tensor::stack(&[&a, &a], 3), "stack: axis 3 does not exist in [2, 3, 1] (expected -3 to 2)");
+    refuses(Tensor::stack(&[&a, &a], 3), "unsqueeze: axis 3 does not exist in [2, 3, 1] (expected -3 to 2)");
 }
 
 #[test]
