@@ -4,7 +4,7 @@ use retrograd::prelude::*;
 
 /// Two convolutions, each halved by pooling, then three linear layers, the first of which sees a part of its inputs only
 /// while it learns.
-pub struct LeNet {
+pub(crate) struct LeNet {
     conv1: Conv2d,
     conv2: Conv2d,
     dropout: Dropout,
@@ -17,7 +17,11 @@ module!(LeNet { conv1, conv2, dropout, fc1, fc2, fc3 });
 
 impl LeNet {
     /// For images of this shape, [channels, height, width]; small ones get small kernels, and more of them.
-    pub fn new([channels, height, width]: [usize; 3], classes: usize, rng: &mut impl Rng) -> Result<Self> {
+    pub(crate) fn new(
+        [channels, height, width]: [usize; 3],
+        classes: usize,
+        rng: &mut impl Rng,
+    ) -> Result<Self> {
         let (kernel, kernels) = if height.min(width) < 16 { (3, 32) } else { (5, 16) };
         let features = 2 * kernels * (height / 4) * (width / 4);
         Ok(Self {

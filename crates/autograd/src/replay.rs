@@ -143,7 +143,9 @@ fn same_shape<T: Float>(op: &'static str, y: &Var<T>, cotangent: Var<T>) -> Resu
 fn on_tape<T: Float>(op: &'static str, tape: &Tape<T>, cotangent: Var<T>) -> Result<Var<T>> {
     match cotangent.tape() {
         None => Ok(tape.constant(cotangent.into_value())),
-        Some(other) if !other.is(tape) => Err(Error::new(op, "the cotangent is on another tape than the scalar")),
+        Some(other) if !other.is(tape) => {
+            Err(Error::new(op, "the cotangent is on another tape than the scalar"))
+        }
         Some(_) if cotangent.is_stale() => Err(stale(op)),
         Some(_) => Ok(cotangent),
     }

@@ -310,3 +310,74 @@ impl<T: Float> Nodes<T> {
         self.order.iter().map(|&key| (key, &self.map[key]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Weak;
+
+    use super::*;
+    use crate::grad;
+
+    /// What the tape holds of its nodes once the tape and every variable of `pass` are dropped.
+    fn left_behind(pass: impl FnOnce(&Tape<f64>)) -> Weak<RefCell<Nodes<f64>>> {
+        let tape = Tape::new();
+        pass(&tape);
+        Rc::downgrade(&tape.0)
+    }
+
+    fn loss(x: &Var<f64>) -> Var<f64> {
+        (x.exp() * x).tanh().sum(..).unwrap()
+    }
+
+    #[test]
+    fn nothing_of_a_pass_outlives_its_tape_and_variables() {
+        let passes: [(&str, fn(&Tape<f64>)); 4] = [
+            ("forward alone", |tape| drop(loss(&tape.leaf(Tensor::from([1.0, 2.0]))))),
+            ("a gradient", |tape| drop(loss(&tape.leaf(Tensor::from([1.0, 2.0]))).backward().unwrap())),
+            ("gradients of gradients", |tape| {
+                let x = tape.leaf(Tensor::from([1.0, 2.0]));
+                let [g] = grad(&loss(&x), [&x]).unwrap();
+                let [gg] = grad(&g.square().sum(..).unwrap(), [&x]).unwrap();
+                drop(gg.sum(..).unwrap().backward().unwrap());
+            }),
+            ("a pass that was cleared", |tape| {
+                loss(&tape.leaf(Tensor::from([1.0, 2.0])));
+                tape.clear();
+            }),
+        ];
+        for (what, pass) in passes {
+            assert_eq!(left_behind(pass).strong_count(), 0, "{what}");
+        }
+    }
+
+    #[test]
+    fn one_variable_keeps_its_tape() {
+        let tape = Tape::new();
+        let (nodes, x) = (Rc::downgrade(&tape.0), tape.leaf(Tensor::from([1.0, 2.0])));
+        drop(tape);
+        assert!(loss(&x).backward().unwrap().wrt(&x).is_some());
+        drop(x);
+        assert_eq!(nodes.strong_count(), 0);
+    }
+
+    #[test]
+    fn a_cleared_tape_records_the_next_pass_in_the_memory_of_the_last() {
+        let tape = Tape::new();
+        let memory = || {
+            tape.clear();
+            loss(&tape.leaf(Tensor::from([1.0, 2.0])));
+            let nodes = tape.nodes();
+            let operations: Vec<_> = nodes
+                .in_order()
+                .filter_map(|(_, node)| match &node.kind {
+                    Kind::Op(op) => Some(Rc::as_ptr(op).cast::<()>()),
+                    Kind::Leaf(_) => None,
+                })
+                .collect();
+            (nodes.order.as_ptr(), nodes.order.capacity(), nodes.map.capacity(), operations)
+        };
+        let first = memory();
+        assert_eq!(first, memory());
+        assert_eq!(first, memory());
+    }
+}

@@ -296,23 +296,11 @@ impl<T: Float> Tensor<T> {
             |a, b| a + b,
         )
     }
-
-    /// Every element limited to [`low`, `high`], and `high` where the bounds are crossed; NaN stays NaN.
-    pub fn clamp(&self, low: f64, high: f64) -> Self {
-        let (low, high) = (T::from_f64(low), T::from_f64(high));
-        self.map(
-            #[inline(always)]
-            move |x| {
-                let x = if x < low { low } else { x };
-                if x > high { high } else { x }
-            },
-        )
-    }
 }
 
-/// Two-operand functions: the name, its operator where Rust has one, and the formula.
+/// Functions of two elements: the name and the formula.
 macro_rules! binary {
-    ($($(#[$doc:meta])* $name:ident $(= $operator:ident)? : |$a:ident, $b:ident| $value:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident: |$a:ident, $b:ident| $value:expr;)*) => {
         impl<T: Float> Tensor<T> {$(
             $(#[$doc])*
             ///
@@ -323,38 +311,87 @@ macro_rules! binary {
                 self.zip_as(stringify!($name), other, #[inline(always)] |$a, $b| $value)
             }
         )*}
-        $($(
-            impl<T: Float> std::ops::$operator for &Tensor<T> {
-                type Output = Tensor<T>;
-                /// # Panics
-                /// If the shapes do not broadcast.
-                #[track_caller]
-                fn $name(self, other: Self) -> Tensor<T> {
-                    match Tensor::$name(self, other) {
-                        Ok(y) => y,
-                        Err(error) => panic!("{error}"),
-                    }
-                }
-            }
-        )?)*
     };
 }
 
 binary! {
     /// a + b.
-    add = Add: |a, b| a + b;
+    add: |a, b| a + b;
     /// a − b.
-    sub = Sub: |a, b| a - b;
+    sub: |a, b| a - b;
     /// a·b, element by element.
-    mul = Mul: |a, b| a * b;
+    mul: |a, b| a * b;
     /// a/b.
-    div = Div: |a, b| a / b;
+    div: |a, b| a / b;
     /// aᵇ.
     pow: |a, b| a.powf(b);
     /// The larger of a and b; NaN if one is.
     maximum: |a, b| if a > b || a.is_nan() { a } else { b };
     /// The smaller of a and b; NaN if one is.
     minimum: |a, b| if a < b || a.is_nan() { a } else { b };
+}
+
+crate::operators!(Tensor);
+
+/// Functions of one element: the name, settings, and the formula.
+macro_rules! unary {
+    ($($(#[$doc:meta])* $name:ident($($setting:ident),*): |$x:ident| $value:expr;)*) => {
+        impl<T: Float> Tensor<T> {$(
+            $(#[$doc])*
+            pub fn $name(&self $(, $setting: f64)*) -> Self {
+                $(let $setting = T::from_f64($setting);)*
+                self.map(#[inline(always)] move |$x| $value)
+            }
+        )*}
+    };
+}
+
+unary! {
+    /// −x.
+    neg(): |x| -x;
+    /// `factor`·x.
+    scale(factor): |x| x * factor;
+    /// x + `term`.
+    shift(term): |x| x + term;
+    /// 1/x.
+    reciprocal(): |x| T::ONE / x;
+    /// |x|.
+    abs(): |x| x.abs();
+    /// x².
+    square(): |x| x * x;
+    /// √x.
+    sqrt(): |x| x.sqrt();
+    /// xᵃ for a constant exponent a.
+    powf(exponent): |x| x.powf(exponent);
+    /// eˣ.
+    exp(): |x| x.exp();
+    /// eˣ − 1, exact near 0.
+    exp_m1(): |x| x.exp_m1();
+    /// The natural logarithm.
+    ln(): |x| x.ln();
+    /// ln(1 + x), exact near 0.
+    ln_1p(): |x| x.ln_1p();
+    /// The sine.
+    sin(): |x| x.sin();
+    /// The cosine.
+    cos(): |x| x.cos();
+    /// The hyperbolic tangent.
+    tanh(): |x| x.tanh();
+    /// The logistic function 1/(1 + e⁻ˣ).
+    sigmoid(): |x| x.sigmoid();
+    /// max(0, x); NaN stays NaN.
+    relu(): |x| if x <= T::ZERO { T::ZERO } else { x };
+    /// ⌊x⌋.
+    floor(): |x| x.floor();
+    /// ⌈x⌉.
+    ceil(): |x| x.ceil();
+    /// The nearest integer, halves to the even one.
+    round(): |x| x.round_ties_even();
+    /// Every element limited to [`low`, `high`], and `high` where the bounds are crossed; NaN stays NaN.
+    clamp(low, high): |x| {
+        let x = if x < low { low } else { x };
+        if x > high { high } else { x }
+    };
 }
 
 /// Writes `f` of each item to `out`.

@@ -10,6 +10,7 @@ mod index;
 mod layout;
 mod math;
 mod matmul;
+mod operators;
 mod par;
 mod pool;
 mod random;

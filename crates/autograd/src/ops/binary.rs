@@ -6,7 +6,6 @@ use retrograd_tensor::{Float, Result, Tensor};
 
 use crate::Var;
 use crate::op::{Op, Reads};
-use crate::var::or_panic;
 
 /// A row: documentation, type, method, which values the pullbacks of the first and of the second operand read of
 /// [a, b, y], the pullbacks.
@@ -159,77 +158,4 @@ impl<T: Float> Var<T> {
     }
 }
 
-/// The operator between two variables, owned or borrowed, and between a variable and a number.
-macro_rules! operators {
-    ($($operator:ident $method:ident: |$x:ident, $c:ident| $right:expr, |$d:ident, $z:ident| $left:expr;)*) => {$(
-        operators!(@pair $operator $method Var<T>, Var<T>);
-        operators!(@pair $operator $method &Var<T>, Var<T>);
-        operators!(@pair $operator $method Var<T>, &Var<T>);
-        operators!(@pair $operator $method &Var<T>, &Var<T>);
-
-        impl<T: Float> std::ops::$operator<f64> for &Var<T> {
-            type Output = Var<T>;
-            #[track_caller]
-            fn $method(self, $c: f64) -> Var<T> {
-                let $x = self;
-                $right
-            }
-        }
-        impl<T: Float> std::ops::$operator<f64> for Var<T> {
-            type Output = Var<T>;
-            #[track_caller]
-            fn $method(self, number: f64) -> Var<T> {
-                std::ops::$operator::$method(&self, number)
-            }
-        }
-        impl<T: Float> std::ops::$operator<&Var<T>> for f64 {
-            type Output = Var<T>;
-            #[track_caller]
-            fn $method(self, $z: &Var<T>) -> Var<T> {
-                let $d = self;
-                $left
-            }
-        }
-        impl<T: Float> std::ops::$operator<Var<T>> for f64 {
-            type Output = Var<T>;
-            #[track_caller]
-            fn $method(self, var: Var<T>) -> Var<T> {
-                std::ops::$operator::$method(self, &var)
-            }
-        }
-    )*};
-    (@pair $operator:ident $method:ident $left:ty, $right:ty) => {
-        impl<T: Float> std::ops::$operator<$right> for $left {
-            type Output = Var<T>;
-            /// # Panics
-            /// If the shapes do not broadcast.
-            #[track_caller]
-            fn $method(self, other: $right) -> Var<T> {
-                or_panic(Var::$method(&self, &other))
-            }
-        }
-    };
-}
-
-operators! {
-    Add add: |x, c| x.shift(c), |c, x| x.shift(c);
-    Sub sub: |x, c| x.shift(-c), |c, x| x.neg().shift(c);
-    Mul mul: |x, c| x.scale(c), |c, x| x.scale(c);
-    Div div: |x, c| x.scale(1.0 / c), |c, x| x.reciprocal().scale(c);
-}
-
-impl<T: Float> std::ops::Neg for Var<T> {
-    type Output = Var<T>;
-    #[track_caller]
-    fn neg(self) -> Var<T> {
-        Var::neg(&self)
-    }
-}
-
-impl<T: Float> std::ops::Neg for &Var<T> {
-    type Output = Var<T>;
-    #[track_caller]
-    fn neg(self) -> Var<T> {
-        Var::neg(self)
-    }
-}
+retrograd_tensor::operators!(Var);
