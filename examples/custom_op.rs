@@ -1,4 +1,5 @@
-//! An operation of one's own, from outside the crate: its value, its pullback, its check, and its use in a network.
+//! An operation of one's own, from outside the crate: its value, its pullback, its check, and its use in a
+//! network.
 //!
 //! ```text
 //! cargo run --release --example custom_op
@@ -19,8 +20,8 @@ impl<T: Float> Op<T, 1> for Wavelet {
         Ok(x.map(|x| x * (-x * x * T::from_f64(0.5)).exp()))
     }
 
-    /// What reaches x of a cotangent g of y: g·dy/dx, with dy/dx = (1 − x²)·e^(−x²/2). Written in variables, so that it
-    /// can be differentiated again.
+    /// What reaches x of a cotangent g of y: g·dy/dx, with dy/dx = (1 − x²)·e^(−x²/2). Written in variables, so
+    /// that it can be differentiated again.
     fn vjp(&self, [x]: [&Var<T>; 1], _y: &Var<T>, g: &Var<T>, _: [bool; 1]) -> Result<[Option<Var<T>>; 1]> {
         let slope = (1.0 - x.square()) * (x.square() * -0.5).exp();
         Ok([Some(g * slope)])

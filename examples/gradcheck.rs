@@ -13,8 +13,9 @@ fn main() -> Result<()> {
     // A function of one's own, made of operations: the squared length of each row of x·Wᵀ, squashed.
     let squashed_length = |[x, w]: [&Var<f64>; 2]| Ok(x.linear(w, None)?.square().sum(1)?.tanh());
 
-    // `gradcheck` moves every element of every input up and down by 10⁻⁵, watches the function, and compares the slope
-    // with the gradient that the tape gives. All in f64: f32 has too few digits for a difference this small.
+    // `gradcheck` moves every element of every input up and down by 10⁻⁵, watches the function, and compares
+    // the slope with the gradient that the tape gives. All in f64: f32 has too few digits for a difference this
+    // small.
     gradcheck(squashed_length, [x.clone(), w.clone()])?;
     println!("first order: right");
 

@@ -25,7 +25,8 @@ struct Options {
     /// PNG files, or numbers of test images
     #[arg(required = true)]
     images: Vec<String>,
-    /// The directory of IDX files whose test images the numbers mean; without it, the digits that come with the crate
+    /// The directory of IDX files whose test images the numbers mean; without it, the digits that come with the
+    /// crate
     #[arg(long)]
     data: Option<PathBuf>,
     /// Whether the PNG files have light strokes on a dark ground, as the training images do

@@ -11,8 +11,8 @@ fn main() -> Result<()> {
     gradient_penalty()
 }
 
-/// Finds the minimum of Rosenbrock's valley f(x, y) = (1 − x)² + 100·(y − x²)². Newton's step solves H·d = ∇f, where the
-/// Hessian H is the gradient of the gradient.
+/// Finds the minimum of Rosenbrock's valley f(x, y) = (1 − x)² + 100·(y − x²)². Newton's step solves H·d = ∇f,
+/// where the Hessian H is the gradient of the gradient.
 fn newton() -> Result<()> {
     let (mut x, mut y) = (-1.2, 1.0);
     for step in 0.. {
@@ -38,8 +38,9 @@ fn newton() -> Result<()> {
     Ok(())
 }
 
-/// Trains a network to tell the inside of a circle from the outside, while a penalty on ‖∂output/∂input‖² keeps it smooth. The penalty
-/// is made of a gradient, so training on it takes the gradient of a gradient, through every layer.
+/// Trains a network to tell the inside of a circle from the outside, while a penalty on ‖∂output/∂input‖² keeps
+/// it smooth. The penalty is made of a gradient, so training on it takes the gradient of a gradient, through
+/// every layer.
 fn gradient_penalty() -> Result<()> {
     for weight in [0.0, 0.02] {
         let rng = &mut StdRng::seed_from_u64(3);

@@ -13,12 +13,14 @@ fn main() -> Result<()> {
     let w = tape.leaf(Tensor::scalar(-3.0));
     let b = tape.leaf(Tensor::scalar(6.5));
 
-    // Computing with leaves records: each operation notes its operands, and those values that its derivative reads.
+    // Computing with leaves records: each operation notes its operands, and those values that its derivative
+    // reads.
     let y = (&w * &x + &b).tanh();
     eprintln!("y = tanh(w·x + b) = {:.4}, recorded as {:?}", y.item()?, tape.operations());
 
-    // `backward` replays the tape from the end. Every operation gets the derivative of y with respect to its result,
-    // multiplies by its own slope, and hands the product to its operands: the chain rule, one step at a time.
+    // `backward` replays the tape from the end. Every operation gets the derivative of y with respect to its
+    // result, multiplies by its own slope, and hands the product to its operands: the chain rule, one step at a
+    // time.
     //
     //   tanh   dy/d(w·x + b) = 1 − y²
     //   +      passes it on to w·x and to b
@@ -30,7 +32,8 @@ fn main() -> Result<()> {
     eprintln!("dy/dx = {:?}, by hand {:?}", of(&x)?, slope * -3.0);
     eprintln!("dy/db = {:?}, by hand {:?}", of(&b)?, slope);
 
-    // A replay lets go of the values it has passed, so a second one is refused; so is a variable of a cleared tape.
+    // A replay lets go of the values it has passed, so a second one is refused; so is a variable of a cleared
+    // tape.
     eprintln!("again: {}", y.backward().unwrap_err());
     tape.clear();
     eprintln!("after clear: {}", x.add(&b).unwrap_err());

@@ -20,8 +20,8 @@ use retrograd::{Progress, save_with, tensor};
 /// Trains a LeNet-style network on images and saves it as safetensors.
 #[derive(Parser)]
 struct Options {
-    /// A directory with train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-… and t10k-labels-… (or .gz);
-    /// without it, the handwritten digits that come with the crate
+    /// A directory with train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-… and t10k-labels-… (or
+    /// .gz); without it, the handwritten digits that come with the crate
     #[arg(long)]
     data: Option<PathBuf>,
     /// How often to go through the training images [default: 30, with --data 5]

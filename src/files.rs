@@ -35,12 +35,12 @@ where
     write_tensors(path, model.state_dict(), metadata)
 }
 
-/// Replaces every parameter and buffer of a model by what a safetensors file holds under its path, and returns the
-/// texts in the file's header. Numbers of another precision are rounded.
+/// Replaces every parameter and buffer of a model by what a safetensors file holds under its path, and returns
+/// the texts in the file's header. Numbers of another precision are rounded.
 ///
 /// # Errors
-/// If the file cannot be read or is damaged, a tensor is missing, unknown or of another shape, or holds integers; the
-/// model is unchanged then, and the message names the file.
+/// If the file cannot be read or is damaged, a tensor is missing, unknown or of another shape, or holds
+/// integers; the model is unchanged then, and the message names the file.
 pub fn load<T: Float>(
     model: &mut impl Module<T>,
     path: impl AsRef<Path>,

@@ -42,9 +42,9 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! The parts: [`tensor`] (arrays and kernels), [`autograd`] (the tape, the operations, gradient checks), [`nn`] (layers,
-//! initialisers, losses, optimizers), [`data`] (data sets, loaders, files). The [`prelude`] has what a training program
-//! needs.
+//! The parts: [`tensor`] (arrays and kernels), [`autograd`] (the tape, the operations, gradient checks), [`nn`]
+//! (layers, initialisers, losses, optimizers), [`data`] (data sets, loaders, files). The [`prelude`] has what a
+//! training program needs.
 #![forbid(unsafe_code)]
 
 mod files;

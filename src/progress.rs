@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Shows on standard error how far an epoch has come; silent where that is no terminal. It vanishes when dropped.
+/// Shows on standard error how far an epoch has come; silent where that is no terminal. It vanishes when
+/// dropped.
 ///
 /// ```
 /// # use retrograd::Progress;

@@ -2,8 +2,8 @@
 
 use retrograd::prelude::*;
 
-/// Two convolutions, each halved by pooling, then three linear layers, the first of which sees a part of its inputs only
-/// while it learns.
+/// Two convolutions, each halved by pooling, then three linear layers, the first of which sees a part of its
+/// inputs only while it learns.
 pub(crate) struct LeNet {
     conv1: Conv2d,
     conv2: Conv2d,

@@ -1,7 +1,7 @@
 //! Gradient checks: analytic gradients against central differences, in `f64`.
 //!
-//! A function of any shape is projected on a random vector u, s(x) = Σ u·f(x), so that one replay gives all gradients.
-//! Each is compared with (s(x + ε) − s(x − ε))/2ε, element by element.
+//! A function of any shape is projected on a random vector u, s(x) = Σ u·f(x), so that one replay gives all
+//! gradients. Each is compared with (s(x + ε) − s(x − ε))/2ε, element by element.
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -30,8 +30,8 @@ impl Default for GradCheck {
 
 /// Checks the gradients of `f` at `inputs` against central differences.
 ///
-/// `f` gets its inputs as leaves of a tape that is seeded alike in every call, so that functions that draw random
-/// numbers can be checked too.
+/// `f` gets its inputs as leaves of a tape that is seeded alike in every call, so that functions that draw
+/// random numbers can be checked too.
 ///
 /// ```
 /// # use retrograd_autograd::gradcheck;
@@ -50,8 +50,8 @@ pub fn gradcheck<const N: usize>(
     GradCheck::default().first_order(f, inputs)
 }
 
-/// Checks the gradients of the gradients of `f` at `inputs`, with respect to the inputs and to the cotangent of its
-/// output.
+/// Checks the gradients of the gradients of `f` at `inputs`, with respect to the inputs and to the cotangent of
+/// its output.
 ///
 /// # Errors
 /// As [`gradcheck`].

@@ -8,8 +8,8 @@ use crate::Tape;
 use crate::tape::Kind;
 
 impl<T: Float> Tape<T> {
-    /// What is recorded, as a graph in the DOT language of Graphviz: leaves as boxes, operations as ellipses with their
-    /// name and position, an arrow from each operand.
+    /// What is recorded, as a graph in the DOT language of Graphviz: leaves as boxes, operations as ellipses
+    /// with their name and position, an arrow from each operand.
     pub fn to_dot(&self) -> String {
         let nodes = self.nodes();
         let mut dot = String::from("digraph tape {\n  rankdir = LR;\n");

@@ -8,7 +8,8 @@ use crate::tape::{Key, TapeId};
 use crate::var::or_panic;
 use crate::{Buffer, ParamId, Parameter, Var};
 
-/// The gradients of one scalar with respect to the leaves of its tape, and the updates that the forward pass reported.
+/// The gradients of one scalar with respect to the leaves of its tape, and the updates that the forward pass
+/// reported.
 ///
 /// Plain data that can be sent to another thread. `a += b` merges the gradients of two workers.
 #[derive(Clone, Debug)]
@@ -20,7 +21,8 @@ pub struct Gradients<T: Float = f32> {
     updates: Vec<Update<T>>,
 }
 
-/// A change that a forward pass wants made to a buffer of the model: buffer ← (1 − `weight`)·buffer + `weight`·value.
+/// A change that a forward pass wants made to a buffer of the model: buffer ← (1 − `weight`)·buffer +
+/// `weight`·value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update<T: Float = f32> {
     /// The buffer.
@@ -61,8 +63,8 @@ impl<T: Float> Gradients<T> {
         Some(&self.parameters[place].1)
     }
 
-    /// The gradient with respect to a variable made by [`Tape::leaf`](crate::Tape::leaf); nothing if the scalar does
-    /// not depend on it.
+    /// The gradient with respect to a variable made by [`Tape::leaf`](crate::Tape::leaf); nothing if the scalar
+    /// does not depend on it.
     pub fn wrt(&self, leaf: &Var<T>) -> Option<&Tensor<T>> {
         let key = leaf.key().filter(|_| leaf.tape().is_some_and(|tape| tape.id() == self.tape))?;
         self.leaves.iter().find(|(other, _)| *other == key).map(|(_, gradient)| gradient)
@@ -98,8 +100,9 @@ impl<T: Float> Gradients<T> {
     }
 }
 
-/// Adds the gradients of another worker, or of another loss of the same pass, parameter by parameter; its updates are
-/// made after ours. The gradients of leaves add up where both are of one tape; another tape's leaves are not ours to keep.
+/// Adds the gradients of another worker, or of another loss of the same pass, parameter by parameter; its
+/// updates are made after ours. The gradients of leaves add up where both are of one tape; another tape's
+/// leaves are not ours to keep.
 ///
 /// # Panics
 /// If a parameter has gradients of two shapes, which only two models that share an identity could give.

@@ -7,8 +7,8 @@ use retrograd_tensor::{Float, Tensor};
 use crate::Var;
 use crate::var::or_panic;
 
-/// What the derivative of an element-wise function is written in: [`Scalar`]s, in the loop of a kernel, or [`Var`]s,
-/// whose operations are recorded. One formula serves the fast first order and every higher one.
+/// What the derivative of an element-wise function is written in: [`Scalar`]s, in the loop of a kernel, or
+/// [`Var`]s, whose operations are recorded. One formula serves the fast first order and every higher one.
 pub trait Number:
     Clone
     + Add<Output = Self>

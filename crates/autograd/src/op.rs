@@ -10,7 +10,8 @@ use crate::{Tape, Var};
 /// An operation on `N` inputs: its value, and the pullback of a cotangent to its inputs.
 ///
 /// The pullback ("vjp", vector-Jacobian product) is written in [`Var`] operations, so that it can itself be
-/// differentiated: that is where gradients of gradients come from. A user's own operation is this trait, nothing else:
+/// differentiated: that is where gradients of gradients come from. A user's own operation is this trait,
+/// nothing else:
 ///
 /// ```
 /// use retrograd_autograd::{Op, Var, gradcheck, gradgradcheck};
@@ -47,14 +48,16 @@ pub trait Op<T: Float, const N: usize>: Sized + 'static {
     #[track_caller]
     fn forward(&self, x: [&Tensor<T>; N]) -> Result<Tensor<T>>;
 
-    /// The cotangents of the inputs that `wants` names, given the cotangent `g` of the output `y`: gᵢ = (∂y/∂xᵢ)ᵀ·g.
-    /// Of inputs and output that [`reads`](Self::reads) does not name, only the shape may be looked at.
+    /// The cotangents of the inputs that `wants` names, given the cotangent `g` of the output `y`: gᵢ =
+    /// (∂y/∂xᵢ)ᵀ·g. Of inputs and output that [`reads`](Self::reads) does not name, only the shape may be
+    /// looked at.
     ///
     /// # Errors
     /// What the operations that it is made of return.
     fn vjp(&self, x: [&Var<T>; N], y: &Var<T>, g: &Var<T>, wants: [bool; N]) -> Result<[Option<Var<T>>; N]>;
 
-    /// Which values [`vjp`](Self::vjp) reads to give the cotangents that `wants` names; the tape keeps no others.
+    /// Which values [`vjp`](Self::vjp) reads to give the cotangents that `wants` names; the tape keeps no
+    /// others.
     fn reads(&self, wants: [bool; N]) -> Reads<N> {
         let _ = wants;
         Reads { inputs: [true; N], output: true }
@@ -63,7 +66,8 @@ pub trait Op<T: Float, const N: usize>: Sized + 'static {
     /// Computes the value and, if an input is on a tape, records the operation there.
     ///
     /// # Errors
-    /// What [`forward`](Self::forward) returns, and if an input's tape was cleared or two inputs are on two tapes.
+    /// What [`forward`](Self::forward) returns, and if an input's tape was cleared or two inputs are on two
+    /// tapes.
     #[track_caller]
     fn apply(self, x: [&Var<T>; N]) -> Result<Var<T>> {
         let tape = common_tape(self.name(), &x)?;

@@ -1,4 +1,5 @@
-//! What a model is made of: parameters, which training changes by gradients, and buffers, which it changes otherwise.
+//! What a model is made of: parameters, which training changes by gradients, and buffers, which it changes
+//! otherwise.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -46,7 +47,8 @@ impl<T: Float> Parameter<T> {
         &mut self.value
     }
 
-    /// The parameter as a variable for computing with `x`: a leaf of `x`'s tape, or a bare value where `x` has none.
+    /// The parameter as a variable for computing with `x`: a leaf of `x`'s tape, or a bare value where `x` has
+    /// none.
     pub fn on(&self, x: &Var<T>) -> Var<T> {
         match x.tape() {
             Some(tape) => tape.parameter(self),

@@ -1,9 +1,10 @@
 //! Replaying a tape backwards: gradients, and gradients of gradients.
 //!
-//! The cotangent of every recorded variable is collected at its position on the tape; walking the positions backwards
-//! meets each after everything that used it. What a pullback reads is re-attached *with* its keys where the gradients
-//! are to be differentiated, so that the pullback itself is recorded, and *without* where they are not, so that the
-//! same code records nothing and the values can be let go of as soon as they are passed.
+//! The cotangent of every recorded variable is collected at its position on the tape; walking the positions
+//! backwards meets each after everything that used it. What a pullback reads is re-attached *with* its keys
+//! where the gradients are to be differentiated, so that the pullback itself is recorded, and *without* where
+//! they are not, so that the same code records nothing and the values can be let go of as soon as they are
+//! passed.
 
 use retrograd_tensor::{Error, Float, Result, Tensor};
 use smallvec::SmallVec;
@@ -19,8 +20,8 @@ impl<T: Float> Var<T> {
     /// (use [`grad`], which keeps them).
     ///
     /// # Errors
-    /// If this is no scalar, is not recorded, was recorded before its tape was cleared, or depends on operations that
-    /// were replayed before.
+    /// If this is no scalar, is not recorded, was recorded before its tape was cleared, or depends on
+    /// operations that were replayed before.
     #[track_caller]
     pub fn backward(&self) -> Result<Gradients<T>> {
         if self.numel() != 1 {
@@ -50,8 +51,8 @@ impl<T: Float> Var<T> {
     }
 }
 
-/// The gradients of the scalar `y` with respect to the variables `x`, as variables of the same tape: they can be
-/// computed with and differentiated again, to any order.
+/// The gradients of the scalar `y` with respect to the variables `x`, as variables of the same tape: they can
+/// be computed with and differentiated again, to any order.
 ///
 /// ```
 /// # use retrograd_autograd::{Tape, grad};
@@ -66,8 +67,8 @@ impl<T: Float> Var<T> {
 /// ```
 ///
 /// # Errors
-/// If `y` is no scalar, a variable is not recorded or is from before a clear, they are on different tapes, `y` does not
-/// depend on one of `x`, or [`backward`](Var::backward) has passed over the operations between them.
+/// If `y` is no scalar, a variable is not recorded or is from before a clear, they are on different tapes, `y`
+/// does not depend on one of `x`, or [`backward`](Var::backward) has passed over the operations between them.
 #[track_caller]
 pub fn grad<T: Float, const N: usize>(y: &Var<T>, x: [&Var<T>; N]) -> Result<[Var<T>; N]> {
     if y.numel() != 1 {
@@ -76,8 +77,8 @@ pub fn grad<T: Float, const N: usize>(y: &Var<T>, x: [&Var<T>; N]) -> Result<[Va
     grad_with(y, x, &Var::from(y.value().ones_like()))
 }
 
-/// As [`grad`] for a variable of any shape: the gradients of Σ `cotangent`·`y`, which are differentiable with respect to
-/// `cotangent` as well.
+/// As [`grad`] for a variable of any shape: the gradients of Σ `cotangent`·`y`, which are differentiable with
+/// respect to `cotangent` as well.
 ///
 /// # Errors
 /// As [`grad`], and if `cotangent` has another shape than `y`.
@@ -200,8 +201,8 @@ impl<'a, T: Float> Replay<'a, T> {
         influenced
     }
 
-    /// Walks the positions backwards, pulling each cotangent back to those inputs whose position is `wanted`, and hands
-    /// the cotangents of leaves to `leaf`.
+    /// Walks the positions backwards, pulling each cotangent back to those inputs whose position is `wanted`,
+    /// and hands the cotangents of leaves to `leaf`.
     #[track_caller]
     fn run(
         &mut self,
@@ -267,8 +268,11 @@ impl<'a, T: Float> Replay<'a, T> {
         let (inputs, output) = match keep {
             Keep::Nothing => {
                 node.spent = true;
-                let nothing = Tensor::shape_only([0].into());
-                (std::mem::take(&mut node.inputs), std::mem::replace(&mut node.output, nothing))
+                // The keys stay, so that a later replay finds its way here and is refused.
+                let take = |value: &mut Tensor<T>| std::mem::replace(value, Tensor::shape_only([0].into()));
+                let inputs = node.inputs.iter_mut();
+                let inputs = inputs.map(|input| Saved { value: take(&mut input.value), key: input.key });
+                (inputs.collect(), take(&mut node.output))
             }
             Keep::Everything => (node.inputs.clone(), node.output.clone()),
         };

@@ -1,9 +1,9 @@
 //! The tape: what was computed, in order.
 //!
 //! A slotmap keeps no order, and after it is cleared and used again its iteration order differs from that of
-//! insertion, so `order` is the truth and the map is never iterated. The map's generations tell a handle from before a
-//! clear. A tape never owns a [`Var`] (which owns its tape, so that neither would ever be freed): nodes hold [`Saved`]
-//! values, and replay re-attaches them.
+//! insertion, so `order` is the truth and the map is never iterated. The map's generations tell a handle from
+//! before a clear. A tape never owns a [`Var`] (which owns its tape, so that neither would ever be freed):
+//! nodes hold [`Saved`] values, and replay re-attaches them.
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::HashMap;
@@ -29,7 +29,8 @@ slotmap::new_key_type! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TapeId(u64);
 
-/// One forward pass: its operations in order, its leaves, its mode, its random numbers, and the updates it reports.
+/// One forward pass: its operations in order, its leaves, its mode, its random numbers, and the updates it
+/// reports.
 ///
 /// Cloning gives another handle of the same tape.
 ///
@@ -53,8 +54,8 @@ pub(crate) struct Nodes<T: Float> {
     training: bool,
     rng: StdRng,
     updates: Vec<Update<T>>,
-    /// The operations of the pass before the last clear, at their positions: one that is recorded again at the same
-    /// position moves into the old one's memory.
+    /// The operations of the pass before the last clear, at their positions: one that is recorded again at the
+    /// same position moves into the old one's memory.
     retired: Vec<Option<Rc<dyn AnyOp<T>>>>,
 }
 
@@ -127,7 +128,8 @@ impl<T: Float> Tape<T> {
         Var::attached(value.into(), self.clone(), Some(key))
     }
 
-    /// A parameter as a leaf of this tape, the same one however often it is asked for; a constant if it is frozen.
+    /// A parameter as a leaf of this tape, the same one however often it is asked for; a constant if it is
+    /// frozen.
     #[track_caller]
     pub fn parameter(&self, parameter: &Parameter<T>) -> Var<T> {
         let mut nodes = self.nodes_mut();
@@ -143,8 +145,8 @@ impl<T: Float> Tape<T> {
         Var::attached(parameter.value().clone(), self.clone(), key)
     }
 
-    /// Forgets everything recorded, keeping the memory for the next pass; the random numbers go on. Variables from
-    /// before are refused from now on.
+    /// Forgets everything recorded, keeping the memory for the next pass; the random numbers go on. Variables
+    /// from before are refused from now on.
     pub fn clear(&self) {
         let nodes = &mut *self.nodes_mut();
         nodes.retired.clear();
@@ -178,13 +180,15 @@ impl<T: Float> Tape<T> {
             .sum()
     }
 
-    /// Runs `draw` with the tape's random number generator.
+    /// Runs `draw` with a random number generator of its own, seeded by the tape's: what is drawn depends on
+    /// the tape's seed and on how many calls came before, and `draw` may use the tape.
     pub fn random<R>(&self, draw: impl FnOnce(&mut StdRng) -> R) -> R {
-        draw(&mut self.nodes_mut().rng)
+        let mut rng = StdRng::from_rng(&mut self.nodes_mut().rng);
+        draw(&mut rng)
     }
 
-    /// Reports that `buffer` should become (1 − `weight`)·buffer + `weight`·`value`. A forward pass changes no model;
-    /// the change travels with the [`Gradients`](crate::Gradients) and is made by the optimizer.
+    /// Reports that `buffer` should become (1 − `weight`)·buffer + `weight`·`value`. A forward pass changes no
+    /// model; the change travels with the [`Gradients`](crate::Gradients) and is made by the optimizer.
     pub fn report(&self, buffer: &Buffer<T>, weight: f64, value: Tensor<T>) {
         self.nodes_mut().updates.push(Update { buffer: buffer.id(), weight, value });
     }
@@ -279,8 +283,8 @@ impl<T: Float> Nodes<T> {
         key
     }
 
-    /// The operation in memory of its own: that of the operation which stood at this position before the last clear,
-    /// if it was of the same type and nobody else holds it.
+    /// The operation in memory of its own: that of the operation which stood at this position before the last
+    /// clear, if it was of the same type and nobody else holds it.
     fn shelter<O: AnyOp<T>>(&mut self, op: O) -> Rc<dyn AnyOp<T>> {
         let retired = self.retired.get_mut(self.order.len()).and_then(Option::take);
         if let Some(mut old) = retired
@@ -331,7 +335,8 @@ mod tests {
 
     #[test]
     fn nothing_of_a_pass_outlives_its_tape_and_variables() {
-        let passes: [(&str, fn(&Tape<f64>)); 4] = [
+        type Pass = (&'static str, fn(&Tape<f64>));
+        let passes: [Pass; 4] = [
             ("forward alone", |tape| drop(loss(&tape.leaf(Tensor::from([1.0, 2.0]))))),
             ("a gradient", |tape| drop(loss(&tape.leaf(Tensor::from([1.0, 2.0]))).backward().unwrap())),
             ("gradients of gradients", |tape| {

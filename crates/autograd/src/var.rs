@@ -10,11 +10,12 @@ use crate::tape::Key;
 /// A tensor in a computation.
 ///
 /// It is one of three things. *Bare*, made from a tensor: nothing is recorded, layers act as in evaluation, and
-/// intermediate values free themselves. A *constant* of a tape ([`Tape::constant`]): what meets a parameter or a leaf
-/// is recorded. Or *recorded*: a leaf, or the result of an operation on one.
+/// intermediate values free themselves. A *constant* of a tape ([`Tape::constant`]): what meets a parameter or
+/// a leaf is recorded. Or *recorded*: a leaf, or the result of an operation on one.
 ///
-/// Operations that can fail on their input return `Result`. Unary element-wise ones cannot; `+ - * /` panic where
-/// shapes do not broadcast, as Rust's own operators do, with the text that [`add`](Var::add) and its like return.
+/// Operations that can fail on their input return `Result`. Unary element-wise ones cannot; `+ - * /` panic
+/// where shapes do not broadcast, as Rust's own operators do, with the text that [`add`](Var::add) and its like
+/// return.
 #[derive(Clone)]
 pub struct Var<T: Float = f32> {
     value: Tensor<T>,

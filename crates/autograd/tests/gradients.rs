@@ -1,7 +1,7 @@
 //! Every operation's gradients, and the gradients of its gradients, against central differences.
 //!
-//! A case is a row in [`cases`]: what it shows, the inputs, the function. The last test reads the sources of the
-//! operations and fails when one of them stands in no case.
+//! A case is a row in [`cases`]: what it shows, the inputs, the function. The last test reads the sources of
+//! the operations and fails when one of them stands in no case.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroI64;
@@ -12,6 +12,8 @@ use retrograd_autograd::{Tape, Var, grad_with, gradcheck, gradgradcheck};
 use retrograd_tensor::{Divisor, Result, Slice, Sliding, Tensor, Transposed, Window, keepdim};
 
 type V = Var<f64>;
+type Unary = (&'static str, fn(&V) -> V);
+type Binary = (&'static str, fn(&V, &V) -> Result<V>);
 
 /// A row of the table, the number of inputs forgotten.
 struct Case {
@@ -53,7 +55,8 @@ fn positive<const R: usize>(shape: [usize; R], seed: u64) -> Tensor<f64> {
     Tensor::rand(shape, 0.5, 2.0, &mut StdRng::seed_from_u64(seed)).unwrap()
 }
 
-/// The adjoint of a linear `map` of variables of `shape`, as a function of the cotangent: the pullback, recorded.
+/// The adjoint of a linear `map` of variables of `shape`, as a function of the cotangent: the pullback,
+/// recorded.
 fn adjoint<const R: usize>(
     map: impl Fn(&V) -> Result<V> + Clone,
     shape: [usize; R],
@@ -72,7 +75,7 @@ fn index(positions: &[i64]) -> Tensor<i64> {
 
 /// Element-wise functions, each on an awkward shape and on a scalar.
 fn unary() -> Vec<Case> {
-    let anywhere: [(&'static str, fn(&V) -> V); 15] = [
+    let anywhere: [Unary; 15] = [
         ("scale", |x| x.scale(-1.7)),
         ("shift", |x| x.shift(0.3)),
         ("exp", Var::exp),
@@ -89,7 +92,7 @@ fn unary() -> Vec<Case> {
         ("neg", |x| -x),
         ("operators with a number", |x| (2.0 - x * 3.0 + 1.0) / 4.0 + (1.0 + x * x)),
     ];
-    let above_zero: [(&'static str, fn(&V) -> V); 9] = [
+    let above_zero: [Unary; 9] = [
         ("ln", Var::ln),
         ("ln_1p", Var::ln_1p),
         ("sqrt", Var::sqrt),
@@ -100,20 +103,20 @@ fn unary() -> Vec<Case> {
         ("powf with exponent 0", |x| x.powf(0.0)),
         ("a number divided", |x| 3.0 / x - 1.0),
     ];
-    let rows =
-        |(name, f): (&'static str, fn(&V) -> V), draw: fn([usize; 3], u64) -> Tensor<f64>, scalar: f64| {
-            [
-                case(name, [draw([1, 3, 5], 1)], move |[x]| Ok(f(x))),
-                case(name, [Tensor::scalar(scalar)], move |[x]| Ok(f(x))),
-            ]
-        };
+    let rows = |(name, f): Unary, draw: fn([usize; 3], u64) -> Tensor<f64>, scalar: f64| {
+        [
+            case(name, [draw([1, 3, 5], 1)], move |[x]| Ok(f(x))),
+            case(name, [Tensor::scalar(scalar)], move |[x]| Ok(f(x))),
+        ]
+    };
     let anywhere = anywhere.into_iter().flat_map(|row| rows(row, normal, -0.4));
     anywhere.chain(above_zero.into_iter().flat_map(|row| rows(row, positive, 1.3))).collect()
 }
 
-/// Functions of two variables: shapes that broadcast in either operand and in both, and one variable used twice.
+/// Functions of two variables: shapes that broadcast in either operand and in both, and one variable used
+/// twice.
 fn binary() -> Vec<Case> {
-    let table: [(&'static str, fn(&V, &V) -> Result<V>); 8] = [
+    let table: [Binary; 8] = [
         ("add", Var::add),
         ("sub", Var::sub),
         ("mul", Var::mul),
@@ -123,7 +126,7 @@ fn binary() -> Vec<Case> {
         ("minimum", Var::minimum),
         ("where", |a, b| Var::where_(&Tensor::from([[true, false, true], [false, false, true]]), a, b)),
     ];
-    let rows = |(name, f): (&'static str, fn(&V, &V) -> Result<V>)| {
+    let rows = |(name, f): Binary| {
         let of = move |a, b| case(name, [a, b], move |[a, b]| f(a, b));
         [
             of(positive([2, 3], 1), positive([2, 3], 2)),
@@ -135,7 +138,7 @@ fn binary() -> Vec<Case> {
             case(name, [positive([2, 3], 1)], move |[x]| f(x, &x.slice(&[Slice::from(1..)])?)),
         ]
     };
-    let with_itself: [(&'static str, fn(&V, &V) -> Result<V>); 5] =
+    let with_itself: [Binary; 5] =
         [("x + x", Var::add), ("x − x", Var::sub), ("x·x", Var::mul), ("x/x", Var::div), ("xˣ", Var::pow)];
     let with_itself =
         with_itself.into_iter().map(|(name, f)| case(name, [positive([3, 1], 3)], move |[x]| f(x, x)));
@@ -383,8 +386,8 @@ mod sources {
     use std::collections::BTreeSet;
     use std::path::Path;
 
-    /// The names of the operations of `src/ops/`: those that a `name` or a `NAME` spells out, and those of the rows of
-    /// the tables.
+    /// The names of the operations of `src/ops/`: those that a `name` or a `NAME` spells out, and those of the
+    /// rows of the tables.
     pub(super) fn operations() -> BTreeSet<String> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
         let mut names = BTreeSet::new();
@@ -411,7 +414,8 @@ mod sources {
         })
     }
 
-    /// The strings in the bodies of `fn name` and after `NAME`. Where there is none, the name must come from a table.
+    /// The strings in the bodies of `fn name` and after `NAME`. Where there is none, the name must come from a
+    /// table.
     fn spelled(text: &str, file: &str) -> Vec<String> {
         let mut names = Vec::new();
         for part in text.split("fn name(&self) -> &'static str {").skip(1) {

@@ -1,4 +1,5 @@
-//! The memory of a training step. The counters are the whole process's, so that this test is alone in its binary.
+//! The memory of a training step. The counters are the whole process's, so that this test is alone in its
+//! binary.
 
 use retrograd_autograd::{Parameter, Tape};
 use retrograd_tensor::{Tensor, memory_use, reset_peak};

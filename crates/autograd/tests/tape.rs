@@ -154,6 +154,15 @@ mod replay {
     }
 
     #[test]
+    fn grad_does_not_pass_by_a_branch_whose_values_are_gone() {
+        let x = Tape::new().leaf(Tensor::scalar(3.0f32));
+        let y = x.exp();
+        y.backward().unwrap();
+        let error = grad(&(&y + &x), [&x]).unwrap_err();
+        assert!(error.fact().starts_with("`exp` (at "), "{error}");
+    }
+
+    #[test]
     fn a_part_that_no_replay_passed_can_still_be_replayed() {
         let tape = Tape::new();
         let (x, w) = (tape.leaf(Tensor::scalar(3.0f32)), tape.leaf(Tensor::scalar(5.0f32)));

@@ -1,7 +1,7 @@
 //! Initialisers: what weights begin as.
 //!
-//! The fans of a weight [out, in, kernel…] are fan_in = in·Πkernel and fan_out = out·Πkernel, read off the shape alone:
-//! that is PyTorch's rule, also for grouped and for transposed convolutions.
+//! The fans of a weight `[out, in, kernel…]` are fan_in = in·Πkernel and fan_out = out·Πkernel, read off the
+//! shape alone: that is PyTorch's rule, also for grouped and for transposed convolutions.
 //! [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html)
 
 use rand::Rng;
@@ -144,7 +144,7 @@ impl Fan {
     }
 }
 
-/// Uniform in [−bound, bound].
+/// Uniform in `[−bound, bound]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Uniform {
     /// The bound.
@@ -152,8 +152,8 @@ pub struct Uniform {
 }
 
 impl Uniform {
-    /// ±1/√fan_in, PyTorch's default for the weights and biases of linear layers and convolutions; `weight` is the
-    /// shape of the weight, also for a bias.
+    /// ±1/√fan_in, PyTorch's default for the weights and biases of linear layers and convolutions; `weight` is
+    /// the shape of the weight, also for a bias.
     ///
     /// # Errors
     /// If the weight has fewer than two axes.

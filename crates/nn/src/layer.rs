@@ -10,8 +10,8 @@ use crate::{Item, ItemMut, Module, Path};
 
 /// A module with one input and one output.
 pub trait Layer<T: Float = f32>: Module<T> {
-    /// The output for `x`. On a tape that trains, layers act as in training and their parameters are recorded; a bare
-    /// variable is evaluated and nothing is recorded.
+    /// The output for `x`. On a tape that trains, layers act as in training and their parameters are recorded;
+    /// a bare variable is evaluated and nothing is recorded.
     ///
     /// # Errors
     /// If the shape of `x` does not fit.

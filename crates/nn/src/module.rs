@@ -236,8 +236,8 @@ impl<T: Float, M: Module<T>> Module<T> for Vec<M> {
     }
 }
 
-/// Implements [`Module`] for a struct: the fields in braces are modules, visited in this order under their names; those
-/// after `ignoring` hold no parameters. A forgotten field does not compile.
+/// Implements [`Module`] for a struct: the fields in braces are modules, visited in this order under their
+/// names; those after `ignoring` hold no parameters. A forgotten field does not compile.
 ///
 /// ```
 /// # use retrograd_nn::{Linear, Module, module};
@@ -249,8 +249,8 @@ impl<T: Float, M: Module<T>> Module<T> for Vec<M> {
 /// module!(Mlp { fc1, fc2 } ignoring { hidden });
 /// ```
 ///
-/// A struct that is generic in its numbers says so, and further parameters stand after it: `module!(Net<T> { fc })`,
-/// `module!(Conv<const D: usize; T> { weight, bias })`.
+/// A struct that is generic in its numbers says so, and further parameters stand after it: `module!(Net<T> { fc
+/// })`, `module!(Conv<const D: usize; T> { weight, bias })`.
 #[macro_export]
 macro_rules! module {
     ($Type:ident { $($field:ident),* $(,)? } $(ignoring { $($other:ident),* $(,)? })?) => {

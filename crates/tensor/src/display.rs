@@ -9,8 +9,8 @@ const WHOLE: usize = 1000;
 /// How many entries are shown at either end of an abbreviated axis.
 const EDGE: usize = 3;
 
-/// The elements in nested brackets, as many digits as the format asks for (`{:.3}`; otherwise 4, or as many as are
-/// needed where all are whole), abbreviated where there are more than 1000.
+/// The elements in nested brackets, as many digits as the format asks for (`{:.3}`; otherwise 4, or as many as
+/// are needed where all are whole), abbreviated where there are more than 1000.
 impl<T: Element> fmt::Display for Tensor<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits =

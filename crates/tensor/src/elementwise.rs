@@ -1,7 +1,8 @@
 //! Operations on one element at a time, broadcasting where there are two or three operands.
 //!
-//! Operands are aligned at their last axis; an extent of 1 is repeated. Axes over which all operands advance alike are
-//! merged, so that the inner loop is as long as can be and each operand advances in it by one element or by none.
+//! Operands are aligned at their last axis; an extent of 1 is repeated. Axes over which all operands advance
+//! alike are merged, so that the inner loop is as long as can be and each operand advances in it by one element
+//! or by none.
 
 use smallvec::SmallVec;
 
@@ -10,8 +11,8 @@ use crate::simd::dispatch;
 use crate::{Element, Error, Float, Result, Shape, Tensor};
 
 impl<T: Element> Tensor<T> {
-    /// `f` of every element. Marked `#[inline(always)]`, `f` is compiled for the widest vectors that the machine has
-    /// (see [`simd::dispatch`](crate::simd::dispatch)).
+    /// `f` of every element. Marked `#[inline(always)]`, `f` is compiled for the widest vectors that the
+    /// machine has (see [`simd::dispatch`](crate::simd::dispatch)).
     pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
         let x = self.as_slice();
         Tensor::written(self.shape().clone(), |y| {
@@ -209,7 +210,8 @@ impl<T: Float> Tensor<T> {
         })
     }
 
-    /// Replaces every element x by `f`(x, b), b the element of `other` at its place; in place unless it is shared.
+    /// Replaces every element x by `f`(x, b), b the element of `other` at its place; in place unless it is
+    /// shared.
     ///
     /// # Errors
     /// If the shapes differ.
@@ -239,8 +241,8 @@ impl<T: Float> Tensor<T> {
         Ok(())
     }
 
-    /// Replaces every element x, and the elements s of `state` at its place, by what `f`(x, s, g) returns, g the element of
-    /// `g`; in one pass, and in place unless they are shared.
+    /// Replaces every element x, and the elements s of `state` at its place, by what `f`(x, s, g) returns, g
+    /// the element of `g`; in one pass, and in place unless they are shared.
     ///
     /// # Errors
     /// If the shapes differ.

@@ -33,8 +33,8 @@ impl<T: Element> Tensor<T> {
         }))
     }
 
-    /// The elements along `axis` that `index` names: y[i][j] = x[index[i][j]][j] for axis 0 of a matrix. `index` has
-    /// the result's shape: as many axes as `self`, elsewhere than along `axis` no longer than it.
+    /// The elements along `axis` that `index` names: `y[i][j] = x[index[i][j]][j]` for axis 0 of a matrix.
+    /// `index` has the result's shape: as many axes as `self`, elsewhere than along `axis` no longer than it.
     ///
     /// # Errors
     /// If the axis does not exist, the shapes do not fit, or a position lies outside the axis.
@@ -49,8 +49,8 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<T: Float> Tensor<T> {
-    /// `self` with each element of `source` added at the position along `axis` that `index` names: the adjoint of
-    /// [`gather`](Self::gather). Repeated positions add up, in row-major order.
+    /// `self` with each element of `source` added at the position along `axis` that `index` names: the adjoint
+    /// of [`gather`](Self::gather). Repeated positions add up, in row-major order.
     ///
     /// # Errors
     /// If the axis does not exist, the shapes do not fit, or a position lies outside the axis.
@@ -73,8 +73,8 @@ impl<T: Float> Tensor<T> {
         Ok(sum)
     }
 
-    /// `self` with the slices of `source` along `axis` added at the positions in `index` (a vector): the adjoint of
-    /// [`index_select`](Self::index_select). Repeated positions add up in order.
+    /// `self` with the slices of `source` along `axis` added at the positions in `index` (a vector): the
+    /// adjoint of [`index_select`](Self::index_select). Repeated positions add up in order.
     ///
     /// # Errors
     /// If the axis does not exist, the shapes do not fit, or a position lies outside the axis.

@@ -8,8 +8,8 @@ use crate::{Element, Error, Result, Shape, Tensor};
 
 /// A range of positions along an axis, as Python's `start:stop:step`.
 ///
-/// Made from Rust ranges: `1..3`, `2..`, `..`; [`step_by`](Slice::step_by) takes every n-th. Bounds beyond the axis
-/// are cut to it; negative ones count from its end.
+/// Made from Rust ranges: `1..3`, `2..`, `..`; [`step_by`](Slice::step_by) takes every n-th. Bounds beyond the
+/// axis are cut to it; negative ones count from its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
     /// The first position.
@@ -90,8 +90,8 @@ impl<T: Element> Tensor<T> {
         Ok(self.with_shape(shape))
     }
 
-    /// The axes `start` to the last merged into one: `[64, 16, 5, 5]` from 1 becomes `[64, 400]`. A scalar becomes
-    /// a vector of one.
+    /// The axes `start` to the last merged into one: `[64, 16, 5, 5]` from 1 becomes `[64, 400]`. A scalar
+    /// becomes a vector of one.
     ///
     /// # Errors
     /// If the axis does not exist.
@@ -204,7 +204,8 @@ impl<T: Element> Tensor<T> {
         Ok(self.placed(whole, &steps, first, T::default()))
     }
 
-    /// `value` added around the tensor: `padding` has (before, after) for each axis; a negative number cuts off.
+    /// `value` added around the tensor: `padding` has (before, after) for each axis; a negative number cuts
+    /// off.
     ///
     /// # Errors
     /// If `padding` has not one pair an axis, more is cut off than there is, or the result cannot be addressed.
@@ -287,7 +288,8 @@ impl<T: Element> Tensor<T> {
         Self::concat(&parts.iter().collect::<Vec<_>>(), axis)
     }
 
-    /// The tensor of `shape` whose neighbours along axis i lie `steps[i]` elements apart in this one, from `first`.
+    /// The tensor of `shape` whose neighbours along axis i lie `steps[i]` elements apart in this one, from
+    /// `first`.
     fn strided(&self, shape: Shape, steps: &[usize], first: usize) -> Self {
         let x = self.as_slice();
         let rows = Rows::new(&shape, steps, first);
@@ -304,8 +306,8 @@ impl<T: Element> Tensor<T> {
         })
     }
 
-    /// A tensor of shape `whole`, full of `value` but for this tensor's elements, which along axis i lie `steps[i]`
-    /// elements apart, from `first`.
+    /// A tensor of shape `whole`, full of `value` but for this tensor's elements, which along axis i lie
+    /// `steps[i]` elements apart, from `first`.
     fn placed(&self, whole: Shape, steps: &[usize], first: usize, value: T) -> Self {
         let rows = Rows::new(self.shape(), steps, first);
         Tensor::written(whole, |y| {

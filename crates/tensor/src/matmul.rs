@@ -14,8 +14,9 @@ pub struct Transposed {
 }
 
 impl<T: Float> Tensor<T> {
-    /// The product of the last two axes, [m, k] · [k, n] → [m, n]; the axes before are batches and broadcast. A vector
-    /// is a row on the left and a column on the right, and its axis is left out of the result.
+    /// The product of the last two axes, `[m, k]` · `[k, n]` → `[m, n]`; the axes before are batches and
+    /// broadcast. A vector is a row on the left and a column on the right, and its axis is left out of the
+    /// result.
     ///
     /// # Errors
     /// If an operand is a scalar, the inner dimensions differ, or the batches do not broadcast.
@@ -33,7 +34,8 @@ impl<T: Float> Tensor<T> {
         }
     }
 
-    /// The product of matrices, or batches of them, with either transposed (its last two axes exchanged) on the fly.
+    /// The product of matrices, or batches of them, with either transposed (its last two axes exchanged) on the
+    /// fly.
     ///
     /// # Errors
     /// If an operand has fewer than two axes, the inner dimensions differ, or the batches do not broadcast.

@@ -1,8 +1,8 @@
 //! The operators `+ - * /`, for whatever has them as methods that return `Result`.
 
-/// Implements `+ - * /` and unary `-` for a type generic in its numbers: between two values, owned or borrowed, and
-/// between a value and a number. They panic where the methods `add`, `sub`, `mul` and `div` return an error, with its
-/// text; `scale`, `shift`, `neg` and `reciprocal` cannot fail.
+/// Implements `+ - * /` and unary `-` for a type generic in its numbers: between two values, owned or borrowed,
+/// and between a value and a number. They panic where the methods `add`, `sub`, `mul` and `div` return an
+/// error, with its text; `scale`, `shift`, `neg` and `reciprocal` cannot fail.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! operators {

@@ -1,11 +1,12 @@
-//! Work on several threads, split by the shape of the data alone, so that the number of threads never shows in a result.
+//! Work on several threads, split by the shape of the data alone, so that the number of threads never shows in
+//! a result.
 
 use rayon::prelude::*;
 
 use crate::{Error, Result};
 
-/// Sets how many threads kernels use, for the rest of the process; otherwise there are as many as the environment
-/// variable `RAYON_NUM_THREADS` says, or the machine has. Results do not depend on it.
+/// Sets how many threads kernels use, for the rest of the process; otherwise there are as many as the
+/// environment variable `RAYON_NUM_THREADS` says, or the machine has. Results do not depend on it.
 ///
 /// # Errors
 /// If threads are in use already, or there are to be none.
@@ -20,12 +21,12 @@ pub fn set_num_threads(threads: usize) -> Result<()> {
     }
 }
 
-/// Elements below which a second thread costs more than it saves: waking one takes some 10 µs, in which one core
-/// does about this many simple operations.
+/// Elements below which a second thread costs more than it saves: waking one takes some 10 µs, in which one
+/// core does about this many simple operations.
 pub(crate) const GRAIN: usize = 32 * 1024;
 
-/// Calls `work(i, chunk)` for each chunk of `chunk` elements of `out` (the last may be shorter), `i` counting chunks.
-/// Runs on the calling thread where there is only one thread or one chunk.
+/// Calls `work(i, chunk)` for each chunk of `chunk` elements of `out` (the last may be shorter), `i` counting
+/// chunks. Runs on the calling thread where there is only one thread or one chunk.
 pub(crate) fn chunks<T: Send>(out: &mut [T], chunk: usize, work: impl Fn(usize, &mut [T]) + Sync) {
     let chunk = chunk.max(1);
     if out.len() <= chunk || rayon::current_num_threads() == 1 {
@@ -35,8 +36,8 @@ pub(crate) fn chunks<T: Send>(out: &mut [T], chunk: usize, work: impl Fn(usize, 
     }
 }
 
-/// As [`chunks`] for rows of `row` elements, several rows to a task when rows are short; `work(first, rows)` gets the
-/// number of its first row.
+/// As [`chunks`] for rows of `row` elements, several rows to a task when rows are short; `work(first, rows)`
+/// gets the number of its first row.
 pub(crate) fn rows<T: Send>(out: &mut [T], row: usize, cost: usize, work: impl Fn(usize, &mut [T]) + Sync) {
     let each = (GRAIN / cost.max(1)).max(1);
     chunks(out, row.max(1) * each, |i, c| work(i * each, c));

@@ -49,7 +49,7 @@ impl<T: Float> Tensor<T> {
     /// 1 with probability `p`, else 0.
     ///
     /// # Errors
-    /// If `p` is not within [0, 1], or the shape has more elements than can be addressed.
+    /// If `p` is not within `[0, 1]`, or the shape has more elements than can be addressed.
     #[track_caller]
     pub fn bernoulli(shape: impl Into<Shape>, p: f64, rng: &mut impl Rng) -> Result<Self> {
         if !(0.0..=1.0).contains(&p) {

@@ -1,8 +1,8 @@
 //! Reductions over axes.
 //!
-//! Neighbouring axes that are both kept or both reduced are merged. Where the innermost is reduced, each result is a
-//! fold over contiguous runs; where it is kept, whole rows are folded into a row of results. The order of every fold
-//! follows from the shape alone, so a result has the same bits at every number of threads.
+//! Neighbouring axes that are both kept or both reduced are merged. Where the innermost is reduced, each result
+//! is a fold over contiguous runs; where it is kept, whole rows are folded into a row of results. The order of
+//! every fold follows from the shape alone, so a result has the same bits at every number of threads.
 
 use smallvec::SmallVec;
 
@@ -12,7 +12,8 @@ use crate::{Element, Error, Float, Result, Shape, Tensor};
 
 /// Which axes to reduce, and whether they stay with extent 1.
 ///
-/// Made from one axis, an array of axes, or `..` for all; negative numbers count from the back; [`keepdim`] keeps.
+/// Made from one axis, an array of axes, or `..` for all; negative numbers count from the back; [`keepdim`]
+/// keeps.
 #[derive(Clone, Debug)]
 pub struct Axes {
     /// Empty for all.
@@ -163,8 +164,8 @@ impl<T: Float> Tensor<T> {
         Ok(self.fold(Smallest, reduced))
     }
 
-    /// The variance over `axes`, Σ(x − mean)²/(n − `correction`): 1 gives the unbiased estimate, 0 the biased one.
-    /// NaN where n = `correction`.
+    /// The variance over `axes`, Σ(x − mean)²/(n − `correction`): 1 gives the unbiased estimate, 0 the biased
+    /// one. NaN where n = `correction`.
     ///
     /// # Errors
     /// If an axis does not exist or is named twice.
@@ -220,8 +221,8 @@ impl<T: Float> Tensor<T> {
         }))
     }
 
-    /// The tensor summed to `shape`, over every axis that broadcasting from `shape` would add or repeat: the adjoint
-    /// of [`broadcast_to`](Self::broadcast_to).
+    /// The tensor summed to `shape`, over every axis that broadcasting from `shape` would add or repeat: the
+    /// adjoint of [`broadcast_to`](Self::broadcast_to).
     ///
     /// # Errors
     /// If `shape` does not broadcast to this tensor's.
@@ -276,8 +277,8 @@ struct Plan {
     inner_reduced: bool,
 }
 
-/// Elements of a run that are folded before their result joins the others', which keeps the rounding error of a long
-/// sum small, and lets several threads share a long run.
+/// Elements of a run that are folded before their result joins the others', which keeps the rounding error of a
+/// long sum small, and lets several threads share a long run.
 const RUN: usize = 4096;
 /// Folds side by side within a run: two vectors of AVX-512.
 const LANES: usize = 32;
@@ -327,7 +328,8 @@ impl Plan {
     fn fold_rows<T: Float, F: Fold<T>>(&self, x: &[T], y: &mut [T]) {
         let rows: usize = self.reduced.iter().map(|&(extent, _)| extent).product();
         let inner = self.inner.max(1);
-        // Short rows are few results for much work; a piece of a row at a time keeps the results in registers and L1.
+        // Short rows are few results for much work; a piece of a row at a time keeps the results in registers
+        // and L1.
         par::rows(y, inner, inner * rows.max(1), |first, results| {
             for (i, y) in results.chunks_mut(inner).enumerate() {
                 y.fill(F::START);

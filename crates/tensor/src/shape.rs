@@ -12,8 +12,8 @@ use crate::{Error, Result};
 pub struct Shape(SmallVec<[usize; 5]>);
 
 impl Shape {
-    /// The number of elements, unless they could not be addressed. The extents other than 0 must multiply to few enough
-    /// even where one is 0, so that no product of neighbouring extents ever overflows.
+    /// The number of elements, unless they could not be addressed. The extents other than 0 must multiply to
+    /// few enough even where one is 0, so that no product of neighbouring extents ever overflows.
     pub fn checked_numel(&self) -> Option<usize> {
         let others = self.iter().filter(|&&d| d != 0).try_fold(1usize, |n, &d| n.checked_mul(d))?;
         (others <= isize::MAX as usize / 16).then(|| self.numel())

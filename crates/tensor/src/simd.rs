@@ -77,8 +77,8 @@ fn choose(wanted: Option<&str>) -> Level {
 
 /// Runs `work`, compiled for [`level`].
 ///
-/// Mark the closure, and what its loops call, `#[inline(always)]`: what is not inlined stays compiled for the portable
-/// level.
+/// Mark the closure, and what its loops call, `#[inline(always)]`: what is not inlined stays compiled for the
+/// portable level.
 #[inline(always)]
 pub fn dispatch<R>(work: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]

@@ -23,8 +23,8 @@ impl Geometry {
 impl Pooling {
     /// The maximum of each window, and where it stands in its unpadded plane, counted flat.
     ///
-    /// Padding is skipped. Of equal maxima the first in row-major order is taken, of NaNs, which are greater than all
-    /// numbers, the last.
+    /// Padding is skipped. Of equal maxima the first in row-major order is taken, of NaNs, which are greater
+    /// than all numbers, the last.
     ///
     /// # Errors
     /// If `x` has not the shape that the pooling was made for.
@@ -46,8 +46,8 @@ impl Pooling {
         Ok(Tensor::written(self.output(), |y| avg_pool(self, divisor, x.as_slice(), y)))
     }
 
-    /// The adjoint of [`average_of`](Self::average_of): each element of `g`, divided, goes to all inputs that its
-    /// window covers.
+    /// The adjoint of [`average_of`](Self::average_of): each element of `g`, divided, goes to all inputs that
+    /// its window covers.
     ///
     /// # Errors
     /// If `g` has not the shape of the pooling's result.

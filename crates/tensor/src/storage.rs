@@ -1,9 +1,9 @@
 //! The memory of tensors: shared, copied on write, 64-byte aligned, and recycled.
 //!
-//! A block is one allocation: a header of 64 bytes with the number of owners, then the elements. The last owner gives
-//! it back to a pool that keeps blocks by size class, so that a training step in steady state asks the system for
-//! nothing. Memory comes zeroed from the system and is only ever overwritten with plain values, so every byte is
-//! initialised at all times; that is what makes [`Storage::unspecified`] safe.
+//! A block is one allocation: a header of 64 bytes with the number of owners, then the elements. The last owner
+//! gives it back to a pool that keeps blocks by size class, so that a training step in steady state asks the
+//! system for nothing. Memory comes zeroed from the system and is only ever overwritten with plain values, so
+//! every byte is initialised at all times; that is what makes [`Storage::unspecified`] safe.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
@@ -42,8 +42,8 @@ impl<T: Element> Storage<T> {
     /// Storage without elements.
     pub(crate) const EMPTY: Self = Self { block: None, elements: PhantomData };
 
-    /// Storage of `len` elements with whatever values the memory held (in debug builds a recognisable one), for a
-    /// kernel that writes all of them.
+    /// Storage of `len` elements with whatever values the memory held (in debug builds a recognisable one), for
+    /// a kernel that writes all of them.
     pub(crate) fn unspecified(len: usize) -> Self {
         if len == 0 {
             return Self::EMPTY;
@@ -117,8 +117,8 @@ impl<T: Element> Deref for Storage<T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        // SAFETY: the block is alive as long as `self` and holds `len` initialised elements, which nobody writes while
-        // they are shared or borrowed.
+        // SAFETY: the block is alive as long as `self` and holds `len` initialised elements, which nobody
+        // writes while they are shared or borrowed.
         unsafe {
             let len = self.block.map_or(0, |block| block.as_ref().len);
             std::slice::from_raw_parts(self.first(), len)

@@ -75,8 +75,8 @@ impl<T: Element> Tensor<T> {
         Self { shape, data }
     }
 
-    /// A tensor of which only the shape is kept; reading its elements panics. The tape keeps these in place of values
-    /// that no gradient needs.
+    /// A tensor of which only the shape is kept; reading its elements panics. The tape keeps these in place of
+    /// values that no gradient needs.
     #[doc(hidden)]
     pub fn shape_only(shape: Shape) -> Self {
         Self { shape, data: Storage::EMPTY }

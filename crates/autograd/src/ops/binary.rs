@@ -7,8 +7,8 @@ use retrograd_tensor::{Float, Result, Tensor};
 use crate::Var;
 use crate::op::{Op, Reads};
 
-/// A row: documentation, type, method, which values the pullbacks of the first and of the second operand read of
-/// [a, b, y], the pullbacks.
+/// A row: documentation, type, method, which values the pullbacks of the first and of the second operand read
+/// of `[a, b, y]`, the pullbacks.
 macro_rules! binary {
     ($($(#[$doc:meta])* $Type:ident $name:ident:
         |$a:pat_param, $b:pat_param, $y:pat_param, $g:ident|

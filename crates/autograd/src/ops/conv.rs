@@ -1,8 +1,8 @@
 //! Convolution, in one operation: the trilinear form F(x, w, y), solved for one of its three slots.
 //!
-//! F is linear in each slot, so the pullback is a rotation: the cotangent goes into the slot that was solved for, and
-//! the wanted input's slot is solved for instead. That covers 1-d, 2-d and 3-d, stride, padding, dilation, groups,
-//! transposed convolution, and every order of derivative.
+//! F is linear in each slot, so the pullback is a rotation: the cotangent goes into the slot that was solved
+//! for, and the wanted input's slot is solved for instead. That covers 1-d, 2-d and 3-d, stride, padding,
+//! dilation, groups, transposed convolution, and every order of derivative.
 
 use retrograd_tensor::{Error, Float, Geometry, Result, Sliding, Slot, Tensor};
 
@@ -50,14 +50,14 @@ impl<T: Float> Op<T, 2> for Solve {
 }
 
 impl<T: Float> Var<T> {
-    /// The cross-correlation of `self` [n, c, …] with `weight` [k, c/`groups`, …] along the last `D` axes, plus
-    /// `bias` [k]: each extent H becomes ⌊(H + before + after − dilation·(kernel − 1) − 1)/stride⌋ + 1. An input
-    /// without the batch axis gives a result without it.
+    /// The cross-correlation of `self` `[n, c, …]` with `weight` `[k, c/groups, …]` along the last `D` axes,
+    /// plus `bias` `[k]`: each extent H becomes ⌊(H + before + after − dilation·(kernel − 1) − 1)/stride⌋ + 1.
+    /// An input without the batch axis gives a result without it.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html)
     ///
     /// # Errors
-    /// If the shapes do not fit each other or `groups`, a stride or dilation is 0, or the kernel exceeds the padded
-    /// input.
+    /// If the shapes do not fit each other or `groups`, a stride or dilation is 0, or the kernel exceeds the
+    /// padded input.
     #[track_caller]
     pub fn conv<const D: usize>(
         &self,
@@ -73,13 +73,14 @@ impl<T: Float> Var<T> {
         y.plus_bias(op, bias, D)?.unbatched(batched)
     }
 
-    /// The transposed convolution of `self` [n, c, …] with `weight` [c, k/`groups`, …] along the last `D` axes, plus
-    /// `bias` [k]: each extent H becomes (H − 1)·stride − before − after + dilation·(kernel − 1) + output_padding + 1.
-    /// It is the adjoint of [`conv`](Self::conv) with the same weight.
+    /// The transposed convolution of `self` `[n, c, …]` with `weight` `[c, k/groups, …]` along the last `D`
+    /// axes, plus `bias` `[k]`: each extent H becomes (H − 1)·stride − before − after + dilation·(kernel − 1) +
+    /// output_padding + 1. It is the adjoint of [`conv`](Self::conv) with the same weight.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html)
     ///
     /// # Errors
-    /// As [`conv`](Self::conv), and if an output padding is smaller neither than the stride nor than the dilation.
+    /// As [`conv`](Self::conv), and if an output padding is smaller neither than the stride nor than the
+    /// dilation.
     #[track_caller]
     pub fn conv_transpose<const D: usize>(
         &self,

@@ -1,7 +1,7 @@
 //! Linear operations: each owes its adjoint, which is linear again, and nothing else.
 //!
-//! ⟨A·x, y⟩ = ⟨x, Aᵀ·y⟩, so the pullback of A is Aᵀ, whose pullback is A: `sum_to` and `broadcast_to`, `slice` and
-//! `unslice`, `gather` and `scatter_add`, `permute` and its inverse.
+//! ⟨A·x, y⟩ = ⟨x, Aᵀ·y⟩, so the pullback of A is Aᵀ, whose pullback is A: `sum_to` and `broadcast_to`, `slice`
+//! and `unslice`, `gather` and `scatter_add`, `permute` and its inverse.
 
 use retrograd_tensor::{Axes, Error, Float, Reduced, Result, Shape, Slice, Tensor};
 use smallvec::SmallVec;
@@ -285,7 +285,7 @@ impl<T: Float> Var<T> {
         Map(IndexSelect { axis, index: index.clone() }).apply([self])
     }
 
-    /// The elements along `axis` that `index` names: y[i][j] = x[index[i][j]][j] for axis 0 of a matrix.
+    /// The elements along `axis` that `index` names: `y[i][j] = x[index[i][j]][j]` for axis 0 of a matrix.
     ///
     /// # Errors
     /// If the axis does not exist, the shapes do not fit, or a position lies outside the axis.
@@ -305,7 +305,8 @@ impl<T: Float> Var<T> {
         self.add(&scattered)
     }
 
-    /// `value` added around the variable: `padding` has (before, after) for each axis; a negative number cuts off.
+    /// `value` added around the variable: `padding` has (before, after) for each axis; a negative number cuts
+    /// off.
     ///
     /// # Errors
     /// If `padding` has not one pair an axis, more is cut off than there is, or the result cannot be addressed.
@@ -340,7 +341,8 @@ impl<T: Float> Op<T, 1> for Pad {
     }
 }
 
-/// The variables one after the other along `axis`, each put among zeros and added up: the sum's operands are linear.
+/// The variables one after the other along `axis`, each put among zeros and added up: the sum's operands are
+/// linear.
 impl<T: Float> Var<T> {
     /// The variables one after the other along `axis`.
     ///

@@ -5,8 +5,9 @@ use retrograd_tensor::{Error, Float, Result, Tensor};
 use crate::Var;
 
 impl<T: Float> Var<T> {
-    /// The mean over the batch of −ln softmax(x)[target]: `self` holds logits [n, classes] or [n, classes, d₁, …], or
-    /// [classes] of one example; `target` the class numbers, [n], [n, d₁, …] or a scalar. NaN for an empty batch.
+    /// The mean over the batch of −ln softmax(x)\[target\]: `self` holds logits `[n, classes]` or `[n, classes,
+    /// d₁, …]`, or `[classes]` of one example; `target` the class numbers, `[n]`, `[n, d₁, …]` or a scalar. NaN
+    /// for an empty batch.
     /// [PyTorch](https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html)
     ///
     /// # Errors

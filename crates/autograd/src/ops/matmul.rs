@@ -47,8 +47,9 @@ impl<T: Float> Op<T, 2> for Product {
 }
 
 impl<T: Float> Var<T> {
-    /// The product of the last two axes, [m, k] · [k, n] → [m, n]; the axes before are batches and broadcast. A vector
-    /// is a row on the left and a column on the right, and its axis is left out of the result.
+    /// The product of the last two axes, `[m, k]` · `[k, n]` → `[m, n]`; the axes before are batches and
+    /// broadcast. A vector is a row on the left and a column on the right, and its axis is left out of the
+    /// result.
     ///
     /// # Errors
     /// If an operand is a scalar, the inner dimensions differ, or the batches do not broadcast.
@@ -66,7 +67,8 @@ impl<T: Float> Var<T> {
         }
     }
 
-    /// The product of matrices, or batches of them, with either transposed (its last two axes exchanged) on the fly.
+    /// The product of matrices, or batches of them, with either transposed (its last two axes exchanged) on the
+    /// fly.
     ///
     /// # Errors
     /// If an operand has fewer than two axes, the inner dimensions differ, or the batches do not broadcast.
@@ -75,7 +77,7 @@ impl<T: Float> Var<T> {
         Product(transposed).apply([self, other])
     }
 
-    /// y = x·Wᵀ + b for `self` of shape [..., in], `weight` [out, in] and `bias` [out].
+    /// y = x·Wᵀ + b for `self` of shape `[..., in]`, `weight` `[out, in]` and `bias` `[out]`.
     /// [PyTorch](https://pytorch.org/docs/stable/generated/torch.nn.functional.linear.html)
     ///
     /// # Errors

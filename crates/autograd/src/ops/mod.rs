@@ -1,5 +1,5 @@
-//! The operations, by kind: element-wise ones are rows in a table, linear ones owe their adjoint, bilinear ones a
-//! rotation of slots, and the rest is made of these.
+//! The operations, by kind: element-wise ones are rows in a table, linear ones owe their adjoint, bilinear ones
+//! a rotation of slots, and the rest is made of these.
 
 mod binary;
 mod conv;

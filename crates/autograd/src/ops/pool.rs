@@ -6,10 +6,10 @@ use super::linear::{Linear, Map};
 use crate::Var;
 use crate::op::Op;
 
-/// The elements that `index` names, counted flat in each plane: y[p][i] = x[p][index[p][i]].
+/// The elements that `index` names, counted flat in each plane: `y[p][i] = x[p][index[p][i]]`.
 #[derive(Clone, Debug)]
 struct Pick {
-    /// The shapes of input and result, planes first: [planes, elements of a plane].
+    /// The shapes of input and result, planes first: `[planes, elements of a plane]`.
     planes: [usize; 2],
     index: Tensor<i64>,
 }
@@ -104,13 +104,14 @@ impl<T: Float> Linear<T> for Spread {
 }
 
 impl<T: Float> Var<T> {
-    /// The maximum of each window along the last `D` axes of [n, c, …] (or [c, …]), and where it stands: its position in
-    /// the unpadded plane, counted flat. Of equal maxima the first wins, NaN wins over all; padding counts as −∞.
+    /// The maximum of each window along the last `D` axes of `[n, c, …]` (or `[c, …]`), and where it stands:
+    /// its position in the unpadded plane, counted flat. Of equal maxima the first wins, NaN wins over all;
+    /// padding counts as −∞.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html)
     ///
     /// # Errors
-    /// If a kernel, stride or dilation is 0, the padding exceeds half of the window, or the input is smaller than the
-    /// window.
+    /// If a kernel, stride or dilation is 0, the padding exceeds half of the window, or the input is smaller
+    /// than the window.
     #[track_caller]
     pub fn max_pool<const D: usize>(
         &self,
@@ -130,11 +131,12 @@ impl<T: Float> Var<T> {
         Ok((y, index))
     }
 
-    /// The average of each window along the last `D` axes of [n, c, …] (or [c, …]).
+    /// The average of each window along the last `D` axes of `[n, c, …]` (or `[c, …]`).
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html)
     ///
     /// # Errors
-    /// If a kernel or stride is 0, the padding exceeds half of the window, or the input is smaller than the window.
+    /// If a kernel or stride is 0, the padding exceeds half of the window, or the input is smaller than the
+    /// window.
     #[track_caller]
     pub fn avg_pool<const D: usize>(&self, window: impl Into<Window<D>>, divisor: Divisor) -> Result<Var<T>> {
         let op = ["avg_pool1d", "avg_pool2d", "avg_pool3d"][D - 1];

@@ -5,8 +5,8 @@ use retrograd_tensor::{Error, Float, Result};
 use crate::Var;
 
 impl<T: Float> Var<T> {
-    /// y = x where x > 0, else w·x, with one slope w for all or one for each channel (axis 1; `weight` is [1] or
-    /// [channels]). ∂y/∂x at 0 is w; ∂y/∂w = x where x ≤ 0, else 0.
+    /// y = x where x > 0, else w·x, with one slope w for all or one for each channel (axis 1; `weight` is `[1]`
+    /// or `[channels]`). ∂y/∂x at 0 is w; ∂y/∂w = x where x ≤ 0, else 0.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html)
     ///
     /// # Errors

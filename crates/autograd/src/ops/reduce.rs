@@ -5,7 +5,8 @@ use retrograd_tensor::{Axes, Float, Result, Tensor, keepdim};
 use crate::Var;
 use crate::op::{Op, Reads};
 
-/// The largest or the smallest element over some axes, kept with extent 1; equal ones share the gradient evenly.
+/// The largest or the smallest element over some axes, kept with extent 1; equal ones share the gradient
+/// evenly.
 #[derive(Clone, Debug)]
 struct Extreme {
     axes: Axes,
@@ -52,7 +53,8 @@ impl<T: Float> Var<T> {
         Extreme { axes, largest: false }.apply([self])?.reshaped(shape)
     }
 
-    /// The variance over `axes`, Σ(x − mean)²/(n − `correction`): 1 gives the unbiased estimate, 0 the biased one.
+    /// The variance over `axes`, Σ(x − mean)²/(n − `correction`): 1 gives the unbiased estimate, 0 the biased
+    /// one.
     ///
     /// # Errors
     /// If an axis does not exist or is named twice.

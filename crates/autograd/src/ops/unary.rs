@@ -1,7 +1,9 @@
-//! Element-wise functions of one variable. Each is a row in a table: its value, and its slope dy/dx in terms of x and y.
+//! Element-wise functions of one variable. Each is a row in a table: its value, and its slope dy/dx in terms of
+//! x and y.
 //!
-//! The slope is written once, for [`Number`]s. Where nothing is recorded it runs in one pass over the elements, g·slope;
-//! where the pullback is recorded the same formula builds variables, so that every order of derivative follows.
+//! The slope is written once, for [`Number`]s. Where nothing is recorded it runs in one pass over the elements,
+//! g·slope; where the pullback is recorded the same formula builds variables, so that every order of derivative
+//! follows.
 
 use retrograd_tensor::{Float, Result, Tensor};
 
@@ -145,8 +147,8 @@ macro_rules! elementwise {
 impl<T: Float> Var<T> {
     /// An element-wise function of this variable.
     ///
-    /// It cannot fail: where the tape was cleared since the variable was recorded, the result belongs to that pass as
-    /// well, and the next operation that can fail, or `backward`, says so.
+    /// It cannot fail: where the tape was cleared since the variable was recorded, the result belongs to that
+    /// pass as well, and the next operation that can fail, or `backward`, says so.
     #[track_caller]
     pub fn elementwise<F: Elementwise>(&self, f: F) -> Var<T> {
         if self.is_stale() {
@@ -231,8 +233,8 @@ elementwise! {
         |x| if x > T::ZERO { x } else { x * negative_slope };
         |x, _| N::select(x.test(|x| x > c(0.0)), N::constant(1.0), N::constant(negative_slope));
 
-    /// y = x limited to [`low`, `high`], and `high` where the bounds are crossed; NaN stays NaN. The slope is 1 strictly
-    /// between the bounds, else 0.
+    /// y = x limited to [`low`, `high`], and `high` where the bounds are crossed; NaN stays NaN. The slope is 1
+    /// strictly between the bounds, else 0.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html)
     Clamp clamp(low, high) X:
         |x| {

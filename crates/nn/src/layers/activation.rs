@@ -69,7 +69,7 @@ impl<T: Float> Layer<T> for LeakyReLU {
 /// [He et al. 2015](https://arxiv.org/abs/1502.01852)
 #[derive(Clone, Debug)]
 pub struct PReLU<T: Float = f32> {
-    /// The slopes, [1] or [channels].
+    /// The slopes, `[1]` or `[channels]`.
     pub weight: Parameter<T>,
 }
 
@@ -96,8 +96,8 @@ impl<T: Float> Layer<T> for PReLU<T> {
     }
 }
 
-/// y = x where x > 0, else r·x: in training r is drawn for each element, uniformly in [lower, upper), from the tape's
-/// random numbers; in evaluation it is the mean (lower + upper)/2.
+/// y = x where x > 0, else r·x: in training r is drawn for each element, uniformly in [lower, upper), from the
+/// tape's random numbers; in evaluation it is the mean (lower + upper)/2.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.RReLU.html),
 /// [Xu et al. 2015](https://arxiv.org/abs/1505.00853)
 #[derive(Clone, Copy, Debug, PartialEq)]

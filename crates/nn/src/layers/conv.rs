@@ -10,9 +10,9 @@ use crate::{Layer, Size, module};
 
 /// Cross-correlation: a kernel slides over the input, multiplying and adding.
 ///
-/// `x` [n, in, …] (or [in, …]) gives [n, out, …], where each extent H becomes
-/// ⌊(H + 2·padding − dilation·(kernel − 1) − 1)/stride⌋ + 1. `weight` is [out, in/groups, kernel…], `bias` [out]; both
-/// begin uniform in ±1/√fan_in with fan_in = in/groups·Πkernel.
+/// `x` `[n, in, …]` (or `[in, …]`) gives `[n, out, …]`, where each extent H becomes ⌊(H + 2·padding −
+/// dilation·(kernel − 1) − 1)/stride⌋ + 1. `weight` is `[out, in/groups, kernel…]`, `bias` `[out]`; both begin
+/// uniform in ±1/√fan_in with fan_in = in/groups·Πkernel.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html)
 ///
 /// ```
@@ -26,26 +26,26 @@ use crate::{Layer, Size, module};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Conv<const D: usize, T: Float = f32> {
-    /// The kernels, [out, in/groups, kernel…].
+    /// The kernels, `[out, in/groups, kernel…]`.
     pub weight: Parameter<T>,
-    /// What is added to each output channel, [out].
+    /// What is added to each output channel, `[out]`.
     pub bias: Option<Parameter<T>>,
     groups: usize,
     sliding: Sliding<D>,
 }
 
-/// Along sequences [n, c, length].
+/// Along sequences `[n, c, length]`.
 pub type Conv1d<T = f32> = Conv<1, T>;
-/// Over images [n, c, height, width].
+/// Over images `[n, c, height, width]`.
 pub type Conv2d<T = f32> = Conv<2, T>;
-/// Over volumes [n, c, depth, height, width].
+/// Over volumes `[n, c, depth, height, width]`.
 pub type Conv3d<T = f32> = Conv<3, T>;
 
 module!(Conv<const D: usize; T> { weight, bias } ignoring { groups, sliding });
 
 impl<const D: usize, T: Float> Conv<D, T> {
-    /// A layer from `in_channels` to `out_channels` channels, to be [built](ConvBuilder::build); `kernel_size` is one
-    /// number for all axes or an array.
+    /// A layer from `in_channels` to `out_channels` channels, to be [built](ConvBuilder::build); `kernel_size`
+    /// is one number for all axes or an array.
     #[expect(clippy::new_ret_no_self, reason = "weights need a random number generator, which `build` takes")]
     pub fn new(
         in_channels: usize,
@@ -108,8 +108,8 @@ impl<const D: usize, T: Float> ConvBuilder<D, T> {
         Self { stride: stride.into().0, ..self }
     }
 
-    /// Zeros on both sides of the input: a number, one for each axis, [`Padding::Same`] or [`Padding::Valid`]; none by
-    /// default.
+    /// Zeros on both sides of the input: a number, one for each axis, [`Padding::Same`] or [`Padding::Valid`];
+    /// none by default.
     pub fn padding(self, padding: impl Into<Padding<D>>) -> Self {
         Self { padding: padding.into(), ..self }
     }
@@ -119,8 +119,8 @@ impl<const D: usize, T: Float> ConvBuilder<D, T> {
         Self { dilation: dilation.into().0, ..self }
     }
 
-    /// Into how many groups the channels are divided, each convolved on its own; 1 by default. As many as there are
-    /// input channels make a depthwise convolution.
+    /// Into how many groups the channels are divided, each convolved on its own; 1 by default. As many as there
+    /// are input channels make a depthwise convolution.
     pub fn groups(self, groups: usize) -> Self {
         Self { groups, ..self }
     }
@@ -138,8 +138,8 @@ impl<const D: usize, T: Float> ConvBuilder<D, T> {
     /// The layer, with weights drawn from `rng`.
     ///
     /// # Errors
-    /// If a channel count, kernel extent, stride or dilation is 0, `groups` does not divide both channel counts, `same`
-    /// padding meets a stride, or the weight cannot be addressed.
+    /// If a channel count, kernel extent, stride or dilation is 0, `groups` does not divide both channel
+    /// counts, `same` padding meets a stride, or the weight cannot be addressed.
     #[track_caller]
     pub fn build(self, rng: &mut impl Rng) -> Result<Conv<D, T>> {
         let Self { in_channels, out_channels, kernel_size, stride, dilation, groups, .. } = self;

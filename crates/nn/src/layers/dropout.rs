@@ -5,8 +5,8 @@ use retrograd_tensor::{Error, Float, Result, Tensor};
 
 use crate::Layer;
 
-/// In training each element is zero with probability p, and the others are multiplied by 1/(1 − p); in evaluation
-/// nothing happens. The random numbers are the tape's.
+/// In training each element is zero with probability p, and the others are multiplied by 1/(1 − p); in
+/// evaluation nothing happens. The random numbers are the tape's.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html),
 /// [Srivastava et al. 2014](https://jmlr.org/papers/v15/srivastava14a.html)
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,7 +18,7 @@ impl Dropout {
     /// Drops with probability `p`.
     ///
     /// # Errors
-    /// If `p` is not within [0, 1].
+    /// If `p` is not within `[0, 1]`.
     #[track_caller]
     pub fn new(p: f64) -> Result<Self> {
         if !(0.0..=1.0).contains(&p) {

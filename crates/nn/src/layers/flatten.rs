@@ -5,7 +5,8 @@ use retrograd_tensor::{Float, Result};
 
 use crate::Layer;
 
-/// The axes `start_dim` to `end_dim` merged into one: by default all but the batch, [n, 16, 5, 5] to [n, 400].
+/// The axes `start_dim` to `end_dim` merged into one: by default all but the batch, `[n, 16, 5, 5]` to `[n,
+/// 400]`.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flatten {

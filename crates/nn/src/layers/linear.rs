@@ -9,7 +9,7 @@ use crate::{Layer, module};
 
 /// y = x·Wᵀ + b: every output is joined to every input.
 ///
-/// `x` [..., in] gives [..., out]; `weight` is [out, in], `bias` [out]. Both begin uniform in ±1/√in.
+/// `x` `[..., in]` gives `[..., out]`; `weight` is `[out, in]`, `bias` `[out]`. Both begin uniform in ±1/√in.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html)
 ///
 /// ```
@@ -24,9 +24,9 @@ use crate::{Layer, module};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Linear<T: Float = f32> {
-    /// W [out, in].
+    /// W `[out, in]`.
     pub weight: Parameter<T>,
-    /// b [out].
+    /// b `[out]`.
     pub bias: Option<Parameter<T>>,
 }
 
@@ -72,7 +72,8 @@ impl<T: Float> LinearBuilder<T> {
     }
 }
 
-/// A weight and the bias that goes with it, PyTorch's default where there is no initialiser: both uniform in ±1/√fan_in.
+/// A weight and the bias that goes with it, PyTorch's default where there is no initialiser: both uniform in
+/// ±1/√fan_in.
 #[track_caller]
 pub(super) fn weight_and_bias<T: Float>(
     op: &'static str,

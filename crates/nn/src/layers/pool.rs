@@ -9,10 +9,10 @@ use crate::{Layer, Size};
 
 /// The maximum of each window.
 ///
-/// `x` [n, c, …] (or [c, …]) keeps n and c; each extent H becomes
-/// ⌊(H + 2·padding − dilation·(kernel − 1) − 1)/stride⌋ + 1, rounded up in ceil mode, in which a last window that would
-/// begin after the input and its left padding is dropped. Padding counts as −∞; of equal maxima the first wins; NaN wins
-/// over all. The stride is the kernel by default.
+/// `x` `[n, c, …]` (or `[c, …]`) keeps n and c; each extent H becomes ⌊(H + 2·padding − dilation·(kernel − 1) −
+/// 1)/stride⌋ + 1, rounded up in ceil mode, in which a last window that would begin after the input and its
+/// left padding is dropped. Padding counts as −∞; of equal maxima the first wins; NaN wins over all. The stride
+/// is the kernel by default.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html)
 ///
 /// ```
@@ -29,8 +29,8 @@ pub struct MaxPool<const D: usize> {
 
 /// The average of each window.
 ///
-/// Extents as in [`MaxPool`]. The divisor is the window's size, padding included but never what lies beyond it in ceil
-/// mode; [`count_include_pad(false)`](Self::count_include_pad) leaves out the padding, and
+/// Extents as in [`MaxPool`]. The divisor is the window's size, padding included but never what lies beyond it
+/// in ceil mode; [`count_include_pad(false)`](Self::count_include_pad) leaves out the padding, and
 /// [`divisor_override`](Self::divisor_override) sets a number of its own.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html)
 #[derive(Clone, Copy, Debug)]
@@ -39,17 +39,17 @@ pub struct AvgPool<const D: usize> {
     divisor: Divisor,
 }
 
-/// Along sequences [n, c, length].
+/// Along sequences `[n, c, length]`.
 pub type MaxPool1d = MaxPool<1>;
-/// Over images [n, c, height, width].
+/// Over images `[n, c, height, width]`.
 pub type MaxPool2d = MaxPool<2>;
-/// Over volumes [n, c, depth, height, width].
+/// Over volumes `[n, c, depth, height, width]`.
 pub type MaxPool3d = MaxPool<3>;
-/// Along sequences [n, c, length].
+/// Along sequences `[n, c, length]`.
 pub type AvgPool1d = AvgPool<1>;
-/// Over images [n, c, height, width].
+/// Over images `[n, c, height, width]`.
 pub type AvgPool2d = AvgPool<2>;
-/// Over volumes [n, c, depth, height, width].
+/// Over volumes `[n, c, depth, height, width]`.
 pub type AvgPool3d = AvgPool<3>;
 
 impl<const D: usize> MaxPool<D> {

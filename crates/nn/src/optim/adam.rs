@@ -130,7 +130,8 @@ adam! {
     /// [Kingma & Ba 2015](https://arxiv.org/abs/1412.6980)
     Adam "adam" Decay::Gradient, 0.0;
 
-    /// AdamW: as [`Adam`], but the weight decay is apart from the gradient: p ← p − lr·weight_decay·p, then the step.
+    /// AdamW: as [`Adam`], but the weight decay is apart from the gradient: p ← p − lr·weight_decay·p, then the
+    /// step.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html),
     /// [Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)
     AdamW "adamw" Decay::Decoupled, 0.01;

@@ -13,12 +13,12 @@ use crate::{ItemMut, Module, Path};
 
 /// Something that trains a model.
 pub trait Optimizer<T: Float = f32> {
-    /// Changes every parameter of `model` that has a gradient, and makes the updates that the forward pass reported; in
-    /// the order of the model's declaration.
+    /// Changes every parameter of `model` that has a gradient, and makes the updates that the forward pass
+    /// reported; in the order of the model's declaration.
     ///
     /// # Errors
-    /// If a setting is out of its range, a gradient has another shape than its parameter, or no parameter of the model
-    /// has a gradient (which the gradients of another model would look like).
+    /// If a setting is out of its range, a gradient has another shape than its parameter, or no parameter of
+    /// the model has a gradient (which the gradients of another model would look like).
     fn step(&mut self, model: &mut impl Module<T>, gradients: &Gradients<T>) -> Result<()>;
 
     /// How far a step goes.

@@ -10,8 +10,8 @@ use crate::Module;
 
 /// Stochastic gradient descent with momentum.
 ///
-/// g ← g + weight_decay·p; v ← momentum·v + (1 − dampening)·g, v = g in the first step; p ← p − lr·v, with Nesterov's
-/// momentum p ← p − lr·(g + momentum·v).
+/// g ← g + weight_decay·p; v ← momentum·v + (1 − dampening)·g, v = g in the first step; p ← p − lr·v, with
+/// Nesterov's momentum p ← p − lr·(g + momentum·v).
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html)
 ///
 /// ```

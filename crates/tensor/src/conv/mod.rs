@@ -1,7 +1,7 @@
 //! Convolution as one trilinear form, and the three kernels that solve it.
 //!
-//! F(x, w, y) = Σ x[n, c, o·stride + t·dilation − before] · w[k, c, t] · y[n, k, o], summed over images n,
-//! the channels c and k of each group, positions o and taps t, is linear in each of its three slots. Each
+//! F(x, w, y) = Σ x`[n, c, o·stride + t·dilation − before]` · w`[k, c, t]` · y`[n, k, o]`, summed over images
+//! n, the channels c and k of each group, positions o and taps t, is linear in each of its three slots. Each
 //! kernel takes two of them and finds the third, r, with ⟨r, z⟩ = F(…, z, …) for all z: the output
 //! (convolution), the input (transposed convolution, the input's gradient) or the weight (the weight's
 //! gradient).

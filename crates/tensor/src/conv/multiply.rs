@@ -1,5 +1,5 @@
 //! The three matrix products between a group's weight w `[channels, rows]`, its unfolded images col `[rows,
-//! n]` and its outputs y `[channels, n]`: a GEMM, or, for a group of one output channel (depthwise
+//! n]` and its outputs y ``[channels, n]``: a GEMM, or, for a group of one output channel (depthwise
 //! convolution), plain loops.
 
 use crate::gemm::{MatMut, MatRef, Operand, Packed, Write};

@@ -1,7 +1,7 @@
 //! Unfolding (im2col): the inputs that each position of the kernel sees, as the columns of a matrix, so that
 //! a convolution becomes a matrix product; and folding (col2im), its adjoint.
 //!
-//! col[(c, tap), (image, o)] = x[image, c, o·stride + tap·dilation − before], 0 where that is padding.
+//! col[(c, tap), (image, o)] = x`[image, c, o·stride + tap·dilation − before]`, 0 where that is padding.
 //!
 //! All rows of one channel and tap see the input through one window: which outputs see input at all follows
 //! from [`Tap`], so that no element is tested on its own. Where neighbouring lines of outputs see
@@ -337,7 +337,7 @@ fn add_chunks<'a, T: Float, const LEN: usize>(to: &'a mut [T], from: &'a [T]) ->
     (to_rest, from_rest)
 }
 
-/// to[i] = from[i·STRIDE].
+/// to`[i]` = from`[i·STRIDE]`.
 #[inline(always)]
 fn gather_each<T: Float, const STRIDE: usize>(to: &mut [T], from: &[T]) {
     let Some((last, to)) = to.split_last_mut() else { return };

@@ -1,5 +1,5 @@
-//! What the crate promises of tensors, one module for each kind of operation, against oracles that compute one
-//! element at a time from its index.
+//! What the crate promises of tensors, one module for each kind of operation, against oracles that compute
+//! one element at a time from its index.
 
 mod adjoint;
 mod elementwise;

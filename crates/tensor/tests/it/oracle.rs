@@ -30,7 +30,8 @@ pub(crate) fn at<T: Element>(x: &Tensor<T>, index: &[usize]) -> T {
     x.get(index).unwrap_or_else(|| panic!("no element {index:?} in {}", x.shape()))
 }
 
-/// The element that broadcasting puts at an index: axes are aligned at the last, and an extent of 1 is repeated.
+/// The element that broadcasting puts at an index: axes are aligned at the last, and an extent of 1 is
+/// repeated.
 pub(crate) fn broadcast_at<T: Element>(x: &Tensor<T>, index: &[usize]) -> T {
     let own = &index[index.len() - x.rank()..];
     let own: Vec<usize> =

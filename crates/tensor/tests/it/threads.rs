@@ -6,7 +6,7 @@ use crate::oracle::rng;
 
 type Operation = (&'static str, fn(&Tensor) -> Tensor);
 
-/// What is done in parallel above 32 Ki elements, on an input [7, 31, 199] (43 183 elements) or its flat form.
+/// What is done in parallel above 32 Ki elements, on an input `[7, 31, 199]` of 43 183.
 const OPERATIONS: &[Operation] = &[
     ("map", |x| x.map(f32::exp)),
     ("zip of one shape", |x| x.mul(x).unwrap()),
