@@ -23,6 +23,10 @@ pub trait Element:
     const ANY_BITS: bool;
     /// The value that fresh memory is filled with in debug builds, so that an element nobody wrote shows.
     const POISON: Self;
+
+    /// The nearest `f64`; 1 for true and 0 for false.
+    #[doc(hidden)]
+    fn as_f64(self) -> f64;
 }
 
 /// A number that tensors compute with: `f32` or `f64`.
@@ -98,16 +102,36 @@ pub trait Float:
     fn powf(self, exponent: Self) -> Self;
 }
 
+/// The larger of two numbers; NaN if one is.
+#[inline(always)]
+pub(crate) fn larger<T: Float>(a: T, b: T) -> T {
+    if a > b || a.is_nan() { a } else { b }
+}
+
+/// The smaller of two numbers; NaN if one is.
+#[inline(always)]
+pub(crate) fn smaller<T: Float>(a: T, b: T) -> T {
+    if a < b || a.is_nan() { a } else { b }
+}
+
 impl Element for i64 {
     const NAME: &'static str = "i64";
     const ANY_BITS: bool = true;
     const POISON: Self = i64::MIN;
+
+    fn as_f64(self) -> f64 {
+        self as f64
+    }
 }
 
 impl Element for bool {
     const NAME: &'static str = "bool";
     const ANY_BITS: bool = false;
     const POISON: Self = true;
+
+    fn as_f64(self) -> f64 {
+        f64::from(u8::from(self))
+    }
 }
 
 macro_rules! float {
@@ -116,6 +140,10 @@ macro_rules! float {
             const NAME: &'static str = stringify!($t);
             const ANY_BITS: bool = true;
             const POISON: Self = $t::NAN;
+
+            fn as_f64(self) -> f64 {
+                self.to_f64()
+            }
         }
 
         impl Float for $t {

@@ -6,6 +6,7 @@
 
 use smallvec::SmallVec;
 
+use crate::element::{larger, smaller};
 use crate::par;
 use crate::simd::dispatch;
 use crate::{Element, Error, Float, Result, Shape, Tensor};
@@ -52,34 +53,33 @@ impl<T: Element> Tensor<T> {
     ) -> Result<Tensor<U>> {
         let plan = Broadcast::new(op, [self.shape(), other.shape()])?;
         let (a, b) = (self.as_slice(), other.as_slice());
+        let f = &f;
         Ok(Tensor::written(plan.shape.clone(), |y| {
-            plan.rows(y, |y, [i, j]| {
-                let f = &f;
-                dispatch(
-                    #[inline(always)]
-                    || match plan.advance {
-                        [1, 1] => write(
-                            y,
-                            a[i..].iter().zip(&b[j..]),
-                            #[inline(always)]
-                            |(&a, &b)| f(a, b),
-                        ),
-                        [1, _] => write(
-                            y,
-                            &a[i..],
-                            #[inline(always)]
-                            |&a| f(a, b[j]),
-                        ),
-                        [_, 1] => write(
-                            y,
-                            &b[j..],
-                            #[inline(always)]
-                            |&b| f(a[i], b),
-                        ),
-                        _ => y.fill(f(a[i], b[j])),
-                    },
-                )
-            });
+            plan.rows(
+                y,
+                #[inline(always)]
+                |y, [i, j]| match plan.advance {
+                    [1, 1] => write(
+                        y,
+                        a[i..][..y.len()].iter().zip(&b[j..][..y.len()]),
+                        #[inline(always)]
+                        |(&a, &b)| f(a, b),
+                    ),
+                    [1, _] => write(
+                        y,
+                        &a[i..][..y.len()],
+                        #[inline(always)]
+                        |&a| f(a, b[j]),
+                    ),
+                    [_, 1] => write(
+                        y,
+                        &b[j..][..y.len()],
+                        #[inline(always)]
+                        |&b| f(a[i], b),
+                    ),
+                    _ => y.fill(f(a[i], b[j])),
+                },
+            );
         }))
     }
 
@@ -92,12 +92,48 @@ impl<T: Element> Tensor<T> {
         let plan = Broadcast::new("where", [mask.shape(), yes.shape(), no.shape()])?;
         let (mask, yes, no) = (mask.as_slice(), yes.as_slice(), no.as_slice());
         Ok(Tensor::written(plan.shape.clone(), |y| {
-            plan.rows(y, |y, [m, i, j]| {
-                let [dm, di, dj] = plan.advance;
-                for (n, y) in y.iter_mut().enumerate() {
-                    *y = if mask[m + n * dm] { yes[i + n * di] } else { no[j + n * dj] };
-                }
-            });
+            plan.rows(
+                y,
+                #[inline(always)]
+                |y, [m, i, j]| match plan.advance {
+                    // Both candidates are read before one is chosen, so that the loop has no branch.
+                    [1, 1, 1] => write(
+                        y,
+                        mask[m..][..y.len()].iter().zip(&yes[i..][..y.len()]).zip(&no[j..][..y.len()]),
+                        #[inline(always)]
+                        |((&mask, &yes), &no)| if mask { yes } else { no },
+                    ),
+                    [1, 1, _] => {
+                        let no = no[j];
+                        write(
+                            y,
+                            mask[m..][..y.len()].iter().zip(&yes[i..][..y.len()]),
+                            #[inline(always)]
+                            |(&mask, &yes)| if mask { yes } else { no },
+                        )
+                    }
+                    [1, _, 1] => {
+                        let yes = yes[i];
+                        write(
+                            y,
+                            mask[m..][..y.len()].iter().zip(&no[j..][..y.len()]),
+                            #[inline(always)]
+                            |(&mask, &no)| if mask { yes } else { no },
+                        )
+                    }
+                    [1, ..] => {
+                        let (yes, no) = (yes[i], no[j]);
+                        write(
+                            y,
+                            &mask[m..][..y.len()],
+                            #[inline(always)]
+                            |&mask| if mask { yes } else { no },
+                        )
+                    }
+                    [_, yes_advance, _] if mask[m] => repeat(y, &yes[i..], yes_advance),
+                    [_, _, no_advance] => repeat(y, &no[j..], no_advance),
+                },
+            );
         }))
     }
 
@@ -174,10 +210,11 @@ impl<T: Element> Tensor<T> {
         }
         let x = self.as_slice();
         Ok(Tensor::written(shape, |y| {
-            plan.rows(y, |y, [i, _]| match plan.advance[0] {
-                1 => y.copy_from_slice(&x[i..][..y.len()]),
-                _ => y.fill(x[i]),
-            });
+            plan.rows(
+                y,
+                #[inline(always)]
+                |y, [i, _]| repeat(y, &x[i..], plan.advance[0]),
+            );
         }))
     }
 }
@@ -328,9 +365,9 @@ binary! {
     /// aᵇ.
     pow: |a, b| a.powf(b);
     /// The larger of a and b; NaN if one is.
-    maximum: |a, b| if a > b || a.is_nan() { a } else { b };
+    maximum: |a, b| larger(a, b);
     /// The smaller of a and b; NaN if one is.
-    minimum: |a, b| if a < b || a.is_nan() { a } else { b };
+    minimum: |a, b| smaller(a, b);
 }
 
 crate::operators!(Tensor);
@@ -353,6 +390,8 @@ unary! {
     neg(): |x| -x;
     /// `factor`·x.
     scale(factor): |x| x * factor;
+    /// x/`divisor`.
+    divide(divisor): |x| x / divisor;
     /// x + `term`.
     shift(term): |x| x + term;
     /// 1/x.
@@ -396,11 +435,22 @@ unary! {
     };
 }
 
-/// Writes `f` of each item to `out`.
+/// Writes `f` of each item to `out`, which the items must cover.
 #[inline(always)]
 fn write<T, I: IntoIterator>(out: &mut [T], items: I, f: impl Fn(I::Item) -> T) {
+    let items = items.into_iter();
+    debug_assert!(items.size_hint().0 >= out.len(), "an element of the result is not written");
     for (y, item) in out.iter_mut().zip(items) {
         *y = f(item);
+    }
+}
+
+/// Writes a row of an operand that advances by `advance`, and of which `row` is what remains.
+#[inline(always)]
+fn repeat<T: Copy>(out: &mut [T], row: &[T], advance: usize) {
+    match advance {
+        1 => out.copy_from_slice(&row[..out.len()]),
+        _ => out.fill(row[0]),
     }
 }
 
@@ -440,18 +490,41 @@ impl<const N: usize> Broadcast<N> {
         Ok(Self { shape, outer: merged, inner, advance })
     }
 
-    /// Calls `work` with each row of `out` and where each operand's row begins.
+    /// Calls `work` with each row of `out` and where each operand's row begins, compiled for the widest
+    /// vectors if it is `#[inline(always)]`.
     fn rows<U: Send>(&self, out: &mut [U], work: impl Fn(&mut [U], [usize; N]) + Sync) {
-        if self.outer.is_empty() {
+        let work = &work;
+        let Some((&(extent, stride), _)) = self.outer.split_last() else {
             // One row: cut it into pieces.
             return par::chunks(out, par::GRAIN, |i, piece| {
-                work(piece, self.advance.map(|advance| i * par::GRAIN * advance));
+                let offsets = self.advance.map(|advance| i * par::GRAIN * advance);
+                dispatch(
+                    #[inline(always)]
+                    || work(piece, offsets),
+                );
             });
-        }
+        };
         par::rows(out, self.inner, self.inner, |first, rows| {
-            for (row, out) in rows.chunks_mut(self.inner.max(1)).enumerate() {
-                work(out, self.offsets(first + row));
-            }
+            let mut rows = rows.chunks_mut(self.inner.max(1));
+            let mut row = first;
+            dispatch(
+                #[inline(always)]
+                || {
+                    // Rows may be short: only where a run along the last outer axis begins is worth
+                    // divisions.
+                    while rows.len() > 0 {
+                        let run = extent - row % extent;
+                        let mut offsets = self.offsets(row);
+                        for out in rows.by_ref().take(run) {
+                            work(out, offsets);
+                            for (offset, stride) in offsets.iter_mut().zip(stride) {
+                                *offset += stride;
+                            }
+                        }
+                        row += run;
+                    }
+                },
+            );
         });
     }
 

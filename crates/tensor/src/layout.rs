@@ -84,8 +84,21 @@ impl<T: Element> Tensor<T> {
             }
             shape[free] = self.numel() / others;
         }
+        self.reshape_to(shape)
+    }
+
+    /// The same elements in another shape.
+    ///
+    /// # Errors
+    /// If the shapes have different numbers of elements.
+    #[track_caller]
+    pub fn reshape_to(&self, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
         if shape.checked_numel() != Some(self.numel()) {
-            return Err(Error::new("reshape", fact("they do not fit")));
+            return Err(Error::new(
+                "reshape",
+                format!("{} has {} elements: they do not fit {shape}", self.shape(), self.numel()),
+            ));
         }
         Ok(self.with_shape(shape))
     }

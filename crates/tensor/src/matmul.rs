@@ -77,7 +77,8 @@ impl<T: Float> Tensor<T> {
         let (x, w) = (self.as_slice(), other.as_slice());
         let (from_a, from_b) = (repeated(&batch_a, &batch), repeated(&batch_b, &batch));
         Ok(Tensor::written(shape, |y| {
-            crate::par::rows(y, m * n, m * n * k.max(1), |first, products| {
+            let cost = (m * n).saturating_mul(k.max(1));
+            crate::par::rows(y, m * n, cost, |first, products| {
                 for (i, y) in products.chunks_mut((m * n).max(1)).enumerate() {
                     let a = view(&x[from_a(first + i) * m * k..], *am, *ak, transposed.a);
                     let b = view(&w[from_b(first + i) * k * n..], *bk, *bn, transposed.b);

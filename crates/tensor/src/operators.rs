@@ -2,7 +2,7 @@
 
 /// Implements `+ - * /` and unary `-` for a type generic in its numbers: between two values, owned or borrowed,
 /// and between a value and a number. They panic where the methods `add`, `sub`, `mul` and `div` return an
-/// error, with its text; `scale`, `shift`, `neg` and `reciprocal` cannot fail.
+/// error, with its text; `scale`, `divide`, `shift`, `neg` and `reciprocal` cannot fail.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! operators {
@@ -10,7 +10,7 @@ macro_rules! operators {
         $crate::operators!(@operator $Type Add add: |x, c| x.shift(c), |c, x| x.shift(c));
         $crate::operators!(@operator $Type Sub sub: |x, c| x.shift(-c), |c, x| $Type::neg(x).shift(c));
         $crate::operators!(@operator $Type Mul mul: |x, c| x.scale(c), |c, x| x.scale(c));
-        $crate::operators!(@operator $Type Div div: |x, c| x.scale(1.0 / c), |c, x| x.reciprocal().scale(c));
+        $crate::operators!(@operator $Type Div div: |x, c| x.divide(c), |c, x| x.reciprocal().scale(c));
 
         impl<T: $crate::Float> std::ops::Neg for &$Type<T> {
             type Output = $Type<T>;

@@ -9,11 +9,12 @@ use crate::{Error, Result};
 /// environment variable `RAYON_NUM_THREADS` says, or the machine has. Results do not depend on it.
 ///
 /// # Errors
-/// If threads are in use already, or there are to be none.
+/// If threads are in use already, or there are to be none or more than 1024.
 #[track_caller]
 pub fn set_num_threads(threads: usize) -> Result<()> {
-    if threads == 0 {
-        return Err(Error::new("set_num_threads", "expected at least one thread"));
+    if !(1..=MOST_THREADS).contains(&threads) {
+        let fact = format!("expected 1 to {MOST_THREADS} threads, found {threads}");
+        return Err(Error::new("set_num_threads", fact));
     }
     match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
         Ok(()) => Ok(()),
@@ -21,9 +22,15 @@ pub fn set_num_threads(threads: usize) -> Result<()> {
     }
 }
 
+/// More threads than any machine has; starting them would take minutes.
+const MOST_THREADS: usize = 1024;
+
 /// Elements below which a second thread costs more than it saves: waking one takes some 10 µs, in which one
 /// core does about this many simple operations.
 pub(crate) const GRAIN: usize = 32 * 1024;
+
+/// What is to be done with a chunk, given its number.
+type Work<'a, T> = dyn Fn(usize, &mut [T]) + Sync + 'a;
 
 /// Calls `work(i, chunk)` for each chunk of `chunk` elements of `out` (the last may be shorter), `i` counting
 /// chunks. Runs on the calling thread where there is only one thread or one chunk.
@@ -32,8 +39,15 @@ pub(crate) fn chunks<T: Send>(out: &mut [T], chunk: usize, work: impl Fn(usize, 
     if out.len() <= chunk || rayon::current_num_threads() == 1 {
         out.chunks_mut(chunk).enumerate().for_each(|(i, c)| work(i, c));
     } else {
-        out.par_chunks_mut(chunk).enumerate().for_each(|(i, c)| work(i, c));
+        on_threads(out, chunk, &work);
     }
+}
+
+/// Compiled once for an element type rather than once for a closure: rayon's machinery is large, and a program that
+/// trains a small network would compile it some sixty times.
+#[inline(never)]
+fn on_threads<T: Send>(out: &mut [T], chunk: usize, work: &Work<'_, T>) {
+    out.par_chunks_mut(chunk).enumerate().for_each(|(i, c)| work(i, c));
 }
 
 /// As [`chunks`] for rows of `row` elements, several rows to a task when rows are short; `work(first, rows)`

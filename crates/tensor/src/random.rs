@@ -55,6 +55,8 @@ impl<T: Float> Tensor<T> {
         if !(0.0..=1.0).contains(&p) {
             return Err(Error::new("bernoulli", format!("a probability lies within [0, 1], not at {p}")));
         }
-        Self::from_fn(shape, || if rng.random::<f64>() < p { T::ONE } else { T::ZERO })
+        // 32 bits an element are enough, and half the work of 64.
+        let below = (p * 2f64.powi(32)) as u64;
+        Self::from_fn(shape, || if u64::from(rng.next_u32()) < below { T::ONE } else { T::ZERO })
     }
 }

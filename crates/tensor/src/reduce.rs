@@ -1,13 +1,18 @@
 //! Reductions over axes.
 //!
-//! Neighbouring axes that are both kept or both reduced are merged. Where the innermost is reduced, each result
-//! is a fold over contiguous runs; where it is kept, whole rows are folded into a row of results. The order of
-//! every fold follows from the shape alone, so a result has the same bits at every number of threads.
+//! Neighbouring axes that are both kept or both reduced are merged. Where the innermost is reduced, each
+//! result is a fold over contiguous runs; where it is kept, whole rows are folded into a row of results. The
+//! order of every fold follows from the shape alone, so a result has the same bits at every number of
+//! threads.
+
+use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use crate::element::{larger, smaller};
 use crate::par;
 use crate::simd::dispatch;
+use crate::storage::Storage;
 use crate::{Element, Error, Float, Result, Shape, Tensor};
 
 /// Which axes to reduce, and whether they stay with extent 1.
@@ -108,8 +113,8 @@ macro_rules! folds {
 folds! {
     Sum: ZERO, |a, b| a + b;
     Product: ONE, |a, b| a * b;
-    Largest: NEG_INFINITY, |a, b| if a > b || a.is_nan() { a } else { b };
-    Smallest: INFINITY, |a, b| if a < b || a.is_nan() { a } else { b };
+    Largest: NEG_INFINITY, |a, b| larger(a, b);
+    Smallest: INFINITY, |a, b| smaller(a, b);
 }
 
 impl<T: Float> Tensor<T> {
@@ -186,7 +191,7 @@ impl<T: Float> Tensor<T> {
     /// If the axis does not exist or has no elements.
     #[track_caller]
     pub fn argmax(&self, axis: isize) -> Result<Tensor<i64>> {
-        self.position("argmax", axis, |x, best| x > best)
+        self.position("argmax", axis, Largest)
     }
 
     /// The position of the smallest element along `axis`, the first of equals; NaN counts as the smallest.
@@ -195,29 +200,30 @@ impl<T: Float> Tensor<T> {
     /// If the axis does not exist or has no elements.
     #[track_caller]
     pub fn argmin(&self, axis: isize) -> Result<Tensor<i64>> {
-        self.position("argmin", axis, |x, best| x < best)
+        self.position("argmin", axis, Smallest)
     }
 
+    /// The position along `axis` of the first element that is what folding gives, be it NaN.
     #[track_caller]
-    fn position(&self, op: &'static str, axis: isize, better: impl Fn(T, T) -> bool) -> Result<Tensor<i64>> {
+    fn position<F: Fold<T>>(&self, op: &'static str, axis: isize, fold: F) -> Result<Tensor<i64>> {
         let reduced = Axes::from(axis).reduce(op, self.shape())?;
         not_empty(op, self, &reduced)?;
         let axis = self.shape().axis(op, axis)?;
-        let inner: usize = self.shape()[axis + 1..].iter().product();
-        let extent = self.shape()[axis];
-        let x = self.as_slice();
-        Ok(Tensor::written(reduced.shape, |y| {
-            for (i, y) in y.iter_mut().enumerate() {
-                let first = i / inner * extent * inner + i % inner;
-                let mut best = 0;
-                for at in 1..extent {
-                    let (now, old) = (x[first + at * inner], x[first + best * inner]);
-                    if !old.is_nan() && (better(now, old) || now.is_nan()) {
-                        best = at;
-                    }
+        let inner = self.shape()[axis + 1..].iter().product::<usize>().max(1);
+        let block = self.shape()[axis] * inner;
+        let found = self.fold(fold, reduced);
+        let (x, best) = (self.as_slice(), found.as_slice());
+        Ok(Tensor::written(found.shape().clone(), |y| {
+            par::rows(y, inner, block, |first, rows| {
+                for (i, y) in rows.chunks_exact_mut(inner).enumerate() {
+                    let x = &x[(first + i) * block..][..block];
+                    let best = &best[(first + i) * inner..][..inner];
+                    dispatch(
+                        #[inline(always)]
+                        || first_of(x, best, y),
+                    );
                 }
-                *y = best as i64;
-            }
+            });
         }))
     }
 
@@ -252,6 +258,22 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+/// Where each element of `best`, or else a NaN, first stands among the rows of `x`.
+#[inline(always)]
+fn first_of<T: Float>(x: &[T], best: &[T], y: &mut [i64]) {
+    let is_it = |x: T, best: T| (x == best) | x.is_nan();
+    if let ([y], [best]) = (&mut *y, best) {
+        *y = x.iter().position(|&x| is_it(x, *best)).unwrap_or(0) as i64;
+        return;
+    }
+    // From the back, so that the first is written last, without a branch.
+    for (at, x) in x.chunks_exact(best.len()).enumerate().rev() {
+        for ((y, &x), &best) in y.iter_mut().zip(x).zip(best) {
+            *y = if is_it(x, best) { at as i64 } else { *y };
+        }
+    }
+}
+
 fn count<T: Element>(x: &Tensor<T>, reduced: &Reduced) -> f64 {
     x.shape()
         .iter()
@@ -277,11 +299,17 @@ struct Plan {
     inner_reduced: bool,
 }
 
-/// Elements of a run that are folded before their result joins the others', which keeps the rounding error of a
-/// long sum small, and lets several threads share a long run.
+/// Elements of a run that are folded before their result joins the others', which keeps the rounding error of
+/// a long sum small, and lets several threads share a long run.
 const RUN: usize = 4096;
 /// Folds side by side within a run: two vectors of AVX-512.
 const LANES: usize = 32;
+/// Results that rows are folded into at a time.
+const WIDE: usize = 1024;
+/// Elements of short rows that are folded side by side: enough for additions not to wait for one another.
+const SIDE_BY_SIDE: usize = 256;
+/// Rows below which a part of them is not worth partial results.
+const PART: usize = 16;
 
 impl Plan {
     fn new(shape: &Shape, chosen: &[bool]) -> Self {
@@ -311,10 +339,8 @@ impl Plan {
             (0..runs).fold(F::START, |total, n| F::join(total, run(n)))
         };
         if let [y] = y {
-            *y = match runs {
-                1 => fold_long_run::<T, F>(&x[..self.inner]),
-                _ => one(0),
-            };
+            // No axis is kept, so all are merged into one run.
+            *y = fold_long_run::<T, F>(&x[..self.inner]);
             return;
         }
         par::rows(y, 1, runs * self.inner, |first, results| {
@@ -327,26 +353,72 @@ impl Plan {
     /// Whole rows are folded into rows of results.
     fn fold_rows<T: Float, F: Fold<T>>(&self, x: &[T], y: &mut [T]) {
         let rows: usize = self.reduced.iter().map(|&(extent, _)| extent).product();
-        let inner = self.inner.max(1);
-        // Short rows are few results for much work; a piece of a row at a time keeps the results in registers
-        // and L1.
-        par::rows(y, inner, inner * rows.max(1), |first, results| {
-            for (i, y) in results.chunks_mut(inner).enumerate() {
-                y.fill(F::START);
-                let kept = offset(&self.kept, first + i);
-                for row in 0..rows {
-                    let x = &x[kept + offset(&self.reduced, row)..][..y.len()];
-                    dispatch(
-                        #[inline(always)]
-                        || {
-                            for (y, &x) in y.iter_mut().zip(x) {
-                                *y = F::join(*y, x);
-                            }
-                        },
-                    );
-                }
-            }
+        let each = par::GRAIN / y.len().max(1);
+        if each < PART || rows <= 2 * each {
+            let results = (par::GRAIN / rows.max(1)).max(WIDE);
+            return par::chunks(y, results, |i, y| self.fold_part::<T, F>(x, 0..rows, i * results, y));
+        }
+        // Few results for much work: parts of the rows are folded at the same time, then joined in order.
+        let results = y.len();
+        let mut partial = Storage::unspecified(rows.div_ceil(each) * results);
+        par::chunks(partial.make_mut(), results, |part, y| {
+            self.fold_part::<T, F>(x, part * each..rows.min((part + 1) * each), 0, y);
         });
+        y.fill(F::START);
+        partial.chunks_exact(results).for_each(|part| join::<T, F>(y, part));
+    }
+
+    /// Folds some of the rows into the results from the `first` on, at most [`WIDE`] at a time, which stay in
+    /// L1 while rows pass by.
+    fn fold_part<T: Float, F: Fold<T>>(&self, x: &[T], rows: Range<usize>, first: usize, y: &mut [T]) {
+        // Between the innermost axis, which is kept, and the next kept one lies a reduced one: its rows are
+        // adjacent.
+        let adjacent = self.reduced.last().map_or(1, |&(extent, _)| extent);
+        dispatch(
+            #[inline(always)]
+            || {
+                let mut done = 0;
+                while done < y.len() {
+                    let (kept, column) = ((first + done) / self.inner, (first + done) % self.inner);
+                    let width = (self.inner - column).min(WIDE).min(y.len() - done);
+                    let y = &mut y[done..done + width];
+                    let begin = offset(&self.kept, kept) + column;
+                    y.fill(F::START);
+                    let mut row = rows.start;
+                    while row < rows.end {
+                        let run = (adjacent - row % adjacent).min(rows.end - row);
+                        let x = &x[begin + offset(&self.reduced, row)..][..(run - 1) * self.inner + width];
+                        fold_adjacent::<T, F>(x, self.inner, y);
+                        row += run;
+                    }
+                    done += width;
+                }
+            },
+        );
+    }
+}
+
+/// Folds rows that begin `stride` apart into a row of results.
+#[inline(always)]
+fn fold_adjacent<T: Float, F: Fold<T>>(x: &[T], stride: usize, y: &mut [T]) {
+    let side_by_side = if y.len() == stride { SIDE_BY_SIDE / stride } else { 0 };
+    if side_by_side < 2 {
+        return x.chunks(stride).for_each(|x| join::<T, F>(y, &x[..y.len()]));
+    }
+    // Rows are short and nothing is between them: several make one that is worth vectors.
+    let mut results = [F::START; SIDE_BY_SIDE];
+    let results = &mut results[..side_by_side * stride];
+    let mut several = x.chunks_exact(results.len());
+    several.by_ref().for_each(|x| join::<T, F>(results, x));
+    let rest = several.remainder().chunks_exact(stride);
+    results.chunks_exact(stride).chain(rest).for_each(|x| join::<T, F>(y, x));
+}
+
+/// Joins each element of `x` to the result at its place.
+#[inline(always)]
+fn join<T: Float, F: Fold<T>>(y: &mut [T], x: &[T]) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = F::join(*y, x);
     }
 }
 

@@ -19,9 +19,10 @@ impl Shape {
         (others <= isize::MAX as usize / 16).then(|| self.numel())
     }
 
-    /// The number of elements.
+    /// The number of elements, or `usize::MAX` if there are more; see
+    /// [`checked_numel`](Self::checked_numel). No tensor has that many.
     pub fn numel(&self) -> usize {
-        if self.contains(&0) { 0 } else { self.iter().product() }
+        if self.contains(&0) { 0 } else { self.iter().fold(1, |n, &extent| n.saturating_mul(extent)) }
     }
 
     /// The number of axes.
@@ -95,12 +96,15 @@ impl Shape {
         self.0.push(extent);
     }
 
-    /// Inserts an axis.
-    pub fn insert(&mut self, axis: usize, extent: usize) {
+    /// Inserts an axis before another, or at the end.
+    pub(crate) fn insert(&mut self, axis: usize, extent: usize) {
         self.0.insert(axis, extent);
     }
 
     /// Removes an axis and returns its extent.
+    ///
+    /// # Panics
+    /// If there is no such axis.
     pub fn remove(&mut self, axis: usize) -> usize {
         self.0.remove(axis)
     }

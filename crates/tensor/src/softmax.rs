@@ -1,5 +1,6 @@
 //! Softmax and its logarithm along an axis.
 
+use crate::element::larger;
 use crate::par;
 use crate::simd::dispatch;
 use crate::storage::Storage;
@@ -124,10 +125,4 @@ fn columns<T: Float>(
             }
         },
     );
-}
-
-/// The larger of two numbers, NaN if one is.
-#[inline(always)]
-fn larger<T: Float>(a: T, b: T) -> T {
-    if a > b || a.is_nan() { a } else { b }
 }

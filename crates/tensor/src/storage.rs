@@ -244,22 +244,34 @@ mod pool {
         let class = unsafe { block.as_ref() }.class;
         let size = size(class);
         LIVE.fetch_sub(size, Ordering::Relaxed);
-        if CACHED.fetch_add(size, Ordering::Relaxed) + size > LIMIT.load(Ordering::Relaxed) {
-            CACHED.fetch_sub(size, Ordering::Relaxed);
-            // SAFETY: `take` allocated the block with this layout and nobody owns it any more.
-            unsafe { dealloc(block.as_ptr().cast(), layout(size)) };
-        } else {
-            list(class).0.push(block);
+        let limit = LIMIT.load(Ordering::Relaxed);
+        if CACHED.fetch_add(size, Ordering::Relaxed) + size > limit && size <= limit {
+            // What was used last is wanted next: other sizes make room, or the cache might stay full of
+            // blocks that nobody asks for.
+            evict(limit, class);
         }
+        if CACHED.load(Ordering::Relaxed) <= limit {
+            list(class).0.push(block);
+            return;
+        }
+        CACHED.fetch_sub(size, Ordering::Relaxed);
+        // SAFETY: `take` allocated the block with this layout and nobody owns it any more.
+        unsafe { dealloc(block.as_ptr().cast(), layout(size)) };
     }
 
     /// Gives cached blocks, the largest first, back to the system until at most `limit` bytes are cached.
     pub(super) fn trim(limit: usize) {
-        for class in (0..CLASSES).rev() {
+        evict(limit, CLASSES);
+    }
+
+    /// As [`trim`], without touching the blocks of one class.
+    fn evict(limit: usize, spared: usize) {
+        for class in (0..CLASSES).rev().filter(|&class| class != spared) {
             while CACHED.load(Ordering::Relaxed) > limit {
                 let Some(block) = list(class).0.pop() else { break };
                 CACHED.fetch_sub(size(class), Ordering::Relaxed);
-                // SAFETY: `take` allocated the block with this layout, and a block in a list belongs to nobody.
+                // SAFETY: `take` allocated the block with this layout, and a block in a list belongs to
+                // nobody.
                 unsafe { dealloc(block.as_ptr().cast(), layout(size(class))) };
             }
         }

@@ -106,13 +106,21 @@ impl<T: Element> Tensor<T> {
     /// The elements in row-major order.
     #[inline]
     pub fn as_slice(&self) -> &[T] {
-        debug_assert_eq!(self.data.len(), self.shape.numel(), "reading a value that the tape did not keep");
+        self.assert_held();
         &self.data
     }
 
     /// The elements in row-major order, to be written; copied first if another tensor shares them.
     pub fn make_mut(&mut self) -> &mut [T] {
+        self.assert_held();
         self.data.make_mut()
+    }
+
+    /// In release builds too, because kernels take the number of elements from the slice: without its
+    /// elements a tensor of [`shape_only`](Self::shape_only) would give results that nothing was written to.
+    #[inline]
+    fn assert_held(&self) {
+        assert!(self.data.len() == self.shape.numel(), "reading a value that the tape did not keep");
     }
 
     /// Whether no other tensor shares the elements, so that [`make_mut`](Self::make_mut) will not copy.
@@ -173,10 +181,13 @@ impl<T: Float> Tensor<T> {
     }
 
     /// 0, 1, … `count` − 1.
-    pub fn arange(count: usize) -> Self {
-        Self::written([count].into(), |y| {
-            y.iter_mut().enumerate().for_each(|(i, y)| *y = T::from_f64(i as f64))
-        })
+    ///
+    /// # Errors
+    /// If `count` is more elements than can be addressed.
+    #[track_caller]
+    pub fn arange(count: usize) -> Result<Self> {
+        let shape = addressable("arange", [count].into())?;
+        Ok(Self::written(shape, |y| y.iter_mut().enumerate().for_each(|(i, y)| *y = T::from_f64(i as f64))))
     }
 
     /// The same numbers in another precision, each rounded to the nearest.

@@ -5,9 +5,9 @@
 //! - weight: w = Σ y · unfold(x)ᵀ over images
 //!
 //! Images are unfolded a block of positions at a time, so that a block is still in the cache when it is
-//! multiplied. Where images have few positions, several make one product. Images are shared out among threads
-//! by the geometry alone, and partial sums of the weight are added in order: the number of threads never
-//! shows in a result.
+//! multiplied. Where images have few positions, several make one product, and where products are small,
+//! several make one task. Images are shared out among threads by the geometry alone, and partial sums of the
+//! weight are added in order: the number of threads never shows in a result.
 
 use smallvec::SmallVec;
 
@@ -23,6 +23,11 @@ use crate::{Float, par};
 const UNFOLDED: usize = 160 * 1024;
 /// Columns below which a product is held up by fetching the weight.
 const COLUMNS: usize = 128;
+/// Multiplications and additions that a product does in the time of one simple operation (see
+/// [`par::GRAIN`]).
+const PER_OPERATION: usize = 8;
+/// Simple operations that unfolding or folding an element costs, short lines included.
+const UNFOLDING: usize = 2;
 /// Partial sums of the weight that can be computed at the same time.
 const PARTS: usize = 8;
 /// Elements that the partial sums of the weight may have in all.
@@ -45,6 +50,8 @@ pub(super) struct Product {
     /// Images in one product, and positions of each of them.
     images: usize,
     positions: usize,
+    /// Simple operations of one group of one product.
+    cost: usize,
     /// Whether an image is its own unfolded matrix: one tap that sees every element once.
     pointwise: bool,
 }
@@ -58,6 +65,8 @@ impl Product {
         let once = |axis: &Axis| {
             axis.kernel == 1 && axis.stride == 1 && axis.before == 0 && axis.output == axis.input
         };
+        let operations = (geo.group_out() / PER_OPERATION).saturating_add(UNFOLDING);
+        let cost = [rows, out_plane, images].into_iter().fold(operations, usize::saturating_mul);
         Self {
             unfold: Unfold::new(geo),
             batch: geo.batch,
@@ -70,6 +79,7 @@ impl Product {
             out_plane,
             images,
             positions: (UNFOLDED / rows).max(COLUMNS),
+            cost,
             pointwise: images == 1 && geo.axes.iter().all(once),
         }
     }
@@ -77,12 +87,10 @@ impl Product {
     /// y from x and w, for some images at a time.
     pub(super) fn output<T: Float>(&self, x: &[T], w: &[T], y: &mut [T]) {
         let weights = self.weights(w, Weight::for_output);
-        par::chunks(y, self.images * self.out_image, |task, y| {
+        self.products(y, self.out_image, |first, y, [col, beside]| {
             let images = self.some_images(y.len() / self.out_image);
-            let mut scratch = self.scratch(images.count);
-            let (col, beside) = (scratch.0.make_mut(), scratch.1.make_mut());
             for (group, w) in weights.iter().enumerate() {
-                let x = &x[task * self.images * self.in_image + group * self.in_group..];
+                let x = &x[first * self.in_image + group * self.in_group..];
                 let y = &mut y[group * self.channels * self.out_plane..];
                 for block in self.unfold.blocks(self.positions) {
                     let col = self.unfolded(x, images, &block, col);
@@ -100,16 +108,14 @@ impl Product {
     /// x from w and y, for some images at a time.
     pub(super) fn input<T: Float>(&self, w: &[T], y: &[T], x: &mut [T]) {
         let weights = self.weights(w, Weight::for_input);
-        par::chunks(x, self.images * self.in_image, |task, x| {
+        self.products(x, self.in_image, |first, x, [col, beside]| {
             let images = self.some_images(x.len() / self.in_image);
-            let mut scratch = self.scratch(images.count);
-            let (col, beside) = (scratch.0.make_mut(), scratch.1.make_mut());
             if !self.pointwise {
                 x.fill(T::ZERO);
             }
             for (group, w) in weights.iter().enumerate() {
                 let x = &mut x[group * self.in_group..];
-                let y = &y[task * self.images * self.out_image + group * self.channels * self.out_plane..];
+                let y = &y[first * self.out_image + group * self.channels * self.out_plane..];
                 if self.pointwise {
                     let y = Rows { data: y, len: self.out_plane, stride: self.out_plane };
                     w.input(y, &mut x[..self.in_group]);
@@ -128,7 +134,8 @@ impl Product {
     /// w from y and x: its sums over parts of the batch, added in order.
     pub(super) fn weight<T: Float>(&self, y: &[T], x: &[T], w: &mut [T]) {
         let products = self.batch.div_ceil(self.images);
-        let parts = (PARTIAL / w.len()).clamp(1, PARTS.min(products));
+        let work = self.cost.saturating_mul(self.groups).saturating_mul(products);
+        let parts = (PARTIAL / w.len()).clamp(1, PARTS.min(products)).min(work.div_ceil(par::GRAIN));
         let each = products.div_ceil(parts) * self.images;
         let parts = self.batch.div_ceil(each);
         if parts == 1 {
@@ -148,23 +155,44 @@ impl Product {
 
     /// The weight for every `each` images, one after the other.
     fn partial_weights<T: Float>(&self, y: &[T], x: &[T], each: usize, partial: &mut [T]) {
-        par::chunks(partial, self.channels * self.rows, |task, w| {
-            let (part, group) = (task / self.groups, task % self.groups);
+        let weight = self.channels * self.rows;
+        par::rows(partial, weight, self.cost.saturating_mul(each / self.images), |first, weights| {
             let mut scratch = self.scratch(self.images);
             let (col, beside) = (scratch.0.make_mut(), scratch.1.make_mut());
-            let x = &x[group * self.in_group..];
-            let y = &y[group * self.channels * self.out_plane..];
-            let mut write = Write::Overwrite;
-            let end = ((part + 1) * each).min(self.batch);
-            for first in (part * each..end).step_by(self.images) {
-                let images = self.some_images(self.images.min(end - first));
-                let (x, y) = (&x[first * self.in_image..], &y[first * self.out_image..]);
-                for block in self.unfold.blocks(self.positions) {
-                    let col = self.unfolded(x, images, &block, col);
-                    let y = self.side_by_side(y, images.count, &block, beside);
-                    multiply::weight(y, col, self.rows, w, write);
-                    write = Write::Add;
+            for (nth, w) in weights.chunks_exact_mut(weight).enumerate() {
+                let (part, group) = ((first + nth) / self.groups, (first + nth) % self.groups);
+                let x = &x[group * self.in_group..];
+                let y = &y[group * self.channels * self.out_plane..];
+                let mut write = Write::Overwrite;
+                let end = ((part + 1) * each).min(self.batch);
+                for first in (part * each..end).step_by(self.images) {
+                    let images = self.some_images(self.images.min(end - first));
+                    let (x, y) = (&x[first * self.in_image..], &y[first * self.out_image..]);
+                    for block in self.unfold.blocks(self.positions) {
+                        let col = self.unfolded(x, images, &block, col);
+                        let y = self.side_by_side(y, images.count, &block, beside);
+                        multiply::weight(y, col, self.rows, w, write);
+                        write = Write::Add;
+                    }
                 }
+            }
+        });
+    }
+
+    /// Calls `work` for every product with its first image, its part of `result`, which has `image` elements
+    /// for each image, and memory for the unfolded matrix and the outputs side by side.
+    fn products<T: Float>(
+        &self,
+        result: &mut [T],
+        image: usize,
+        work: impl Fn(usize, &mut [T], [&mut [T]; 2]) + Sync,
+    ) {
+        let product = self.images * image;
+        par::rows(result, product, self.cost.saturating_mul(self.groups), |first, products| {
+            let mut scratch = self.scratch(self.images);
+            let (col, beside) = (scratch.0.make_mut(), scratch.1.make_mut());
+            for (nth, result) in products.chunks_mut(product).enumerate() {
+                work((first + nth) * self.images, result, [&mut *col, &mut *beside]);
             }
         });
     }
@@ -238,5 +266,25 @@ impl Product {
                     .copy_from_slice(part);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Sliding;
+
+    /// How many products make a task.
+    fn in_a_task(input: [usize; 4], weight: [usize; 4]) -> usize {
+        let sliding = Sliding { stride: [1; 2], dilation: [1; 2], padding: [[1; 2]; 2] };
+        let geo = Geometry::convolution("conv2d", &input, &weight, 1, sliding).unwrap();
+        (par::GRAIN / Product::new(&geo).cost).max(1)
+    }
+
+    #[test]
+    fn tiny_products_share_a_task_and_others_do_not() {
+        assert!(in_a_task([4, 1, 8, 8], [4, 1, 3, 3]) >= 4);
+        assert_eq!(in_a_task([4, 6, 14, 14], [16, 6, 5, 5]), 1);
+        assert_eq!(in_a_task([4, 1, 28, 28], [6, 1, 5, 5]), 1);
     }
 }

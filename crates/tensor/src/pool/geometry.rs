@@ -154,7 +154,7 @@ impl Pooling {
             return Err(Error::new(op, format!("the result of input {input:?} is too large")));
         }
         for (i, side) in sides.iter().enumerate() {
-            if let Some(o) = side.reaches().iter().position(|reach| reach.start >= reach.end) {
+            if let Some(o) = side.blind() {
                 let name = axis_name(i);
                 return Err(Error::new(op, format!("window {o} at axis {name} sees padding alone: {side}")));
             }
@@ -208,6 +208,25 @@ impl Side {
             Side::Sliding(axis) => axis.output,
             Side::Adaptive { output, .. } => output,
         }
+    }
+
+    /// The first output that sees padding alone, if there is one.
+    ///
+    /// No window begins after the input, and at most half of one lies before it. So such a window begins in
+    /// the padding before the input and steps over all of it, which takes a dilation longer than the input.
+    /// Found in a few steps, because nothing says that an extent of an empty tensor can be counted through.
+    fn blind(&self) -> Option<usize> {
+        let Side::Sliding(Axis { input, output, stride, dilation, before, .. }) = *self else { return None };
+        let mut o = 0;
+        while input < dilation && o < output && o * stride < before {
+            let Reach { start, end, .. } = self.reach(o);
+            if start >= end {
+                return Some(o);
+            }
+            // What outputs see first moves on by the stride, until it lies beyond the input.
+            o += (input - start).div_ceil(stride);
+        }
+        None
     }
 
     fn reaches(&self) -> Reaches {

@@ -39,8 +39,8 @@ pub enum Divisor {
 /// # Panics
 /// If a slice is not as long as its shape says.
 pub(crate) fn max_pool<T: Float>(geo: &Pooling, x: &[T], y: &mut [T], index: &mut [i64]) {
-    let planes = Planes::new(geo, x.len(), y.len());
     assert_eq!(y.len(), index.len(), "elements and indices of {geo:?}");
+    let Some(planes) = Planes::new(geo, x.len(), y.len()) else { return };
     let each = planes.out_len * planes.in_a_task();
     y.par_chunks_mut(each).zip(index.par_chunks_mut(each)).enumerate().for_each(|(task, (y, index))| {
         simd::dispatch(
@@ -62,7 +62,7 @@ pub(crate) fn max_pool<T: Float>(geo: &Pooling, x: &[T], y: &mut [T], index: &mu
 /// # Panics
 /// If a slice is not as long as its shape says, or the windows are dilated.
 pub(crate) fn avg_pool<T: Float>(geo: &Pooling, divisor: Divisor, x: &[T], y: &mut [T]) {
-    let planes = Planes::new(geo, x.len(), y.len());
+    let Some(planes) = Planes::new(geo, x.len(), y.len()) else { return };
     let divisors = Divisors::new(&planes, divisor);
     par::chunks(y, planes.out_len * planes.in_a_task(), |task, y| {
         let mut sums = Storage::unspecified(planes.input[2]);
@@ -85,7 +85,7 @@ pub(crate) fn avg_pool<T: Float>(geo: &Pooling, divisor: Divisor, x: &[T], y: &m
 /// # Panics
 /// If a slice is not as long as its shape says, or the windows are dilated.
 pub(crate) fn avg_pool_adjoint<T: Float>(geo: &Pooling, divisor: Divisor, g: &[T], gx: &mut [T]) {
-    let planes = Planes::new(geo, gx.len(), g.len());
+    let Some(planes) = Planes::new(geo, gx.len(), g.len()) else { return };
     let divisors = Divisors::new(&planes, divisor);
     par::chunks(gx, planes.in_len * planes.in_a_task(), |task, gx| {
         let mut shares = Storage::unspecified(planes.input[2]);
@@ -117,19 +117,24 @@ struct Planes {
 }
 
 impl Planes {
-    fn new(geo: &Pooling, x: usize, y: usize) -> Self {
+    /// The loops over tensors of `x` and `y` elements; nothing where there are no planes, of which every
+    /// number but that of the elements may be enormous.
+    fn new(geo: &Pooling, x: usize, y: usize) -> Option<Self> {
         assert_eq!(Some(x), geo.input().checked_numel(), "elements of the input of {geo:?}");
         assert_eq!(Some(y), geo.output().checked_numel(), "elements of the output of {geo:?}");
+        if y == 0 {
+            return None;
+        }
         let (input, reaches, steps) = (geo.in_extents(), geo.reaches(), geo.steps());
         let pair = |(o, r): (usize, &Reach)| steps[2] == 1 && r.start == 2 * o && r.end == 2 * o + 2;
-        Self {
+        Some(Self {
             input,
             in_len: input.iter().product(),
             out_len: reaches.iter().map(|reaches| reaches.len()).product(),
             pairs: reaches[2].iter().enumerate().all(pair),
             reaches,
             steps,
-        }
+        })
     }
 
     /// How many planes make a task.
@@ -171,21 +176,12 @@ impl Planes {
     /// Takes the elements of one line of inputs, which begins at `start`, into the maxima.
     #[inline(always)]
     fn max_line<T: Float>(&self, x: &[T], start: usize, y: &mut [T], index: &mut [i64]) {
-        let take = |y: &mut T, index: &mut i64, at: usize, x: T| {
-            if x > *y || x.is_nan() {
-                (*y, *index) = (x, (start + at) as i64);
-            }
-        };
-        let outputs = y.iter_mut().zip(index);
         if self.pairs {
-            for (o, ((y, index), x)) in outputs.zip(x.chunks_exact(2)).enumerate() {
-                take(y, index, 2 * o, x[0]);
-                take(y, index, 2 * o + 1, x[1]);
-            }
+            max_of_pairs(x, start, y, index);
         } else {
-            for ((y, index), reach) in outputs.zip(&self.reaches[2]) {
+            for ((y, index), reach) in y.iter_mut().zip(index).zip(&self.reaches[2]) {
                 for at in (reach.start..reach.end).step_by(self.steps[2]) {
-                    take(y, index, at, x[at]);
+                    take(y, index, x[at], start + at);
                 }
             }
         }
@@ -241,6 +237,51 @@ impl Planes {
             }
         }
     }
+}
+
+/// Takes the pairs of a line, which begins at `start`, into the maxima: blocks of a fixed length, of which
+/// the last may repeat a part of the one before, because a pair that is taken twice changes nothing.
+#[inline(always)]
+fn max_of_pairs<T: Float>(x: &[T], start: usize, y: &mut [T], index: &mut [i64]) {
+    const BLOCK: usize = 8;
+    let pairs = x.as_chunks::<2>().0;
+    let Some(last) = y.len().checked_sub(BLOCK) else {
+        return (0..y.len()).for_each(|o| take_pairs::<T, 1>(pairs, start, y, index, o));
+    };
+    for o in (0..last).step_by(BLOCK).chain([last]) {
+        take_pairs::<T, BLOCK>(pairs, start, y, index, o);
+    }
+}
+
+/// Takes `LEN` pairs from the `first` on.
+#[inline(always)]
+fn take_pairs<T: Float, const LEN: usize>(
+    pairs: &[[T; 2]],
+    start: usize,
+    y: &mut [T],
+    index: &mut [i64],
+    first: usize,
+) {
+    let (y, index) = (&mut y[first..][..LEN], &mut index[first..][..LEN]);
+    let pairs = &pairs[first..][..LEN];
+    let mut max: [T; LEN] = std::array::from_fn(|i| y[i]);
+    let mut at: [i64; LEN] = std::array::from_fn(|i| index[i]);
+    for i in 0..LEN {
+        let place = start + 2 * (first + i);
+        take(&mut max[i], &mut at[i], pairs[i][0], place);
+        take(&mut max[i], &mut at[i], pairs[i][1], place + 1);
+    }
+    y.copy_from_slice(&max);
+    index.copy_from_slice(&at);
+}
+
+/// Takes an element into a maximum. Selects rather than a branch, which no predictor foresees and no vector
+/// unit takes.
+#[inline(always)]
+fn take<T: Float>(max: &mut T, index: &mut i64, x: T, at: usize) {
+    let better = (x > *max) | x.is_nan();
+    *max = if better { x } else { *max };
+    *index = if better { at as i64 } else { *index };
 }
 
 /// The divisor of each window: a product of one factor for each axis.

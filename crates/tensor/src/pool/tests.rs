@@ -20,7 +20,7 @@ fn random(rng: &mut StdRng, dilated: bool) -> (Pooling, Window<2>, [usize; 2]) {
             rng.random_range(0..=3),
             rng.random_range(1..=3),
             rng.random_range(1..=11),
-            rng.random_range(1..=11),
+            rng.random_range(1..=40),
         ];
         let pair = rng.random_bool(0.2);
         let each = |rng: &mut StdRng, most| [0; 2].map(|_| if pair { 2 } else { rng.random_range(1..=most) });
@@ -276,4 +276,54 @@ fn numbers_that_overflow_are_errors() {
         assert!(far.is_err() || far.unwrap().output() == [1, 1, 1]);
         assert!(Pooling::adaptive("adaptive_max_pool1d", &[1, 1, 5], [huge]).is_err());
     }
+}
+
+/// Against a search through all windows.
+#[test]
+fn a_pooling_is_refused_exactly_where_a_window_sees_padding_alone() {
+    let mut rng = StdRng::seed_from_u64(5);
+    let mut refused = 0;
+    for _ in 0..20_000 {
+        let [h, k, s, d] = [9usize, 6, 5, 12].map(|most| rng.random_range(1..=most));
+        let padding = rng.random_range(0..=(d * (k - 1)).div_ceil(2));
+        let window = Window { kernel: [k], stride: [s], padding: [padding], ceil_mode: rng.random_bool(0.5) };
+        let seen_by = |o| seen(o, h, k, s, padding, d).0;
+        let room = (h + 2 * padding + if window.ceil_mode { s - 1 } else { 0 }).checked_sub(d * (k - 1) + 1);
+        let Some(room) = room else { continue };
+        let last = room / s - usize::from(window.ceil_mode && room / s * s >= h + padding);
+        let blind = (0..=last).find(|&o| seen_by(o).is_empty());
+        match Pooling::max("test", &[1, 1, h], window, [d]) {
+            Ok(geo) => {
+                assert_eq!(blind, None, "{geo:?}");
+                assert_eq!(geo.output()[2], last + 1);
+            }
+            Err(error) => {
+                let text = format!("window {} at axis -1 sees padding alone", blind.unwrap());
+                assert!(error.fact().starts_with(&text), "{error}: {text}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 100);
+}
+
+#[test]
+fn an_empty_batch_of_enormous_planes_is_pooled_at_once() {
+    let long = 1 << 45;
+    let window =
+        |kernel: usize, padding: usize| Window { stride: [1], padding: [padding], ..Window::from([kernel]) };
+    for geo in [
+        Pooling::max("max_pool1d", &[0, 1, long], window(3, 1), [1]),
+        Pooling::max("max_pool1d", &[0, 1, long], window(1 << 40, 1 << 39), [1]),
+        Pooling::average("avg_pool1d", &[0, 1, long], window(2, 0)),
+        Pooling::adaptive("adaptive_avg_pool1d", &[0, 1, 1 << 30], [1 << 30]),
+    ] {
+        let geo = geo.unwrap();
+        assert_eq!(max::<f32>(&geo, &[]), (vec![], vec![]));
+        assert_eq!(average::<f32>(&geo, Divisor::IncludePadding, &[]), []);
+        assert_eq!(spread::<f32>(&geo, Divisor::IncludePadding, &[]), []);
+    }
+    // A dilation that steps over all of it.
+    let blind = Pooling::max("max_pool1d", &[0, 1, long], window(2, 1 << 45), [1 << 46]);
+    assert!(blind.unwrap_err().fact().starts_with("window 0 at axis -1 sees padding alone"));
 }

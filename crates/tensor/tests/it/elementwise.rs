@@ -3,7 +3,7 @@
 use retrograd_tensor::{Result, Tensor};
 
 use crate::oracle::{
-    assert_same, at, broadcast_at, joint, part_of, rng, shape, shapes, tabulate, whole, wild,
+    assert_close, assert_same, at, broadcast_at, joint, part_of, rng, shape, shapes, tabulate, whole, wild,
 };
 
 type Binary<U> = (&'static str, fn(&Tensor<f64>, &Tensor<f64>) -> Result<Tensor<U>>, fn(f64, f64) -> U);
@@ -80,13 +80,55 @@ fn where_takes_from_yes_or_no_and_all_three_broadcast() {
     }
 }
 
+type Unary = (&'static str, fn(&Tensor<f64>) -> Tensor<f64>, fn(f64) -> f64);
+
+const FUNCTIONS: &[Unary] = &[
+    ("neg", |x| -x, |x| -x),
+    ("scale", |x| x.scale(3.0), |x| 3.0 * x),
+    ("shift", |x| x.shift(3.0), |x| x + 3.0),
+    ("reciprocal", Tensor::reciprocal, |x| 1.0 / x),
+    ("abs", Tensor::abs, f64::abs),
+    ("square", Tensor::square, |x| x * x),
+    ("sqrt", Tensor::sqrt, f64::sqrt),
+    ("powf", |x| x.powf(1.5), |x| x.powf(1.5)),
+    ("exp", Tensor::exp, f64::exp),
+    ("exp_m1", Tensor::exp_m1, f64::exp_m1),
+    ("ln", Tensor::ln, f64::ln),
+    ("ln_1p", Tensor::ln_1p, f64::ln_1p),
+    ("sin", |x| x.clamp(-9.0, 9.0).sin(), |x| x.clamp(-9.0, 9.0).sin()),
+    ("cos", |x| x.clamp(-9.0, 9.0).cos(), |x| x.clamp(-9.0, 9.0).cos()),
+    ("tanh", Tensor::tanh, f64::tanh),
+    ("sigmoid", Tensor::sigmoid, |x| 1.0 / (1.0 + (-x).exp())),
+    ("relu", Tensor::relu, |x| nan_or(x, 0.0, f64::max)),
+    ("floor", Tensor::floor, f64::floor),
+    ("ceil", Tensor::ceil, f64::ceil),
+    ("round", Tensor::round, f64::round_ties_even),
+    ("clamp", |x| x.clamp(-1.0, 2.0), |x| x.clamp(-1.0, 2.0)),
+    ("a number on the left", |x| 3.0 - 2.0 / (1.0 + x * 2.0) - 0.5, |x| 3.0 - 2.0 / (1.0 + 2.0 * x) - 0.5),
+];
+
 #[test]
-fn map_clamp_and_zip3_keep_the_shape() {
+fn functions_of_one_element_are_those_of_the_standard_library_at_every_kind_of_number() {
+    let mut rng = rng(7);
+    for shape in shapes(7) {
+        let x = wild(&shape, &mut rng);
+        for (name, operation, formula) in FUNCTIONS {
+            assert_close(name, &operation(&x), &tabulate(&shape, |index| formula(at(&x, &index))));
+        }
+    }
+}
+
+#[test]
+fn crossed_bounds_clamp_to_the_upper_one() {
+    assert_eq!(Tensor::from([0.0f32, 3.0, 9.0]).clamp(5.0, 1.0), Tensor::from([1.0; 3]));
+}
+
+#[test]
+fn map_and_zip3_keep_the_shape() {
     let mut rng = rng(4);
     for shape in shapes(4) {
         let [a, b, c] = std::array::from_fn(|_| wild(&shape, &mut rng));
         assert_same("map", &a.map(|x| x < 1.0), &tabulate(&shape, |i| at(&a, &i) < 1.0));
-        assert_same("clamp", &a.clamp(-1.0, 2.0), &tabulate(&shape, |i| at(&a, &i).clamp(-1.0, 2.0)));
         let expected = tabulate(&shape, |i| at(&a, &i) * at(&b, &i) + at(&c, &i));
         assert_same("zip3", &a.zip3(&b, &c, |a, b, c| a * b + c), &expected);
     }

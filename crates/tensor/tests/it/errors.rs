@@ -88,6 +88,7 @@ fn reducing() {
 fn moving() {
     let a = x(&[2, 3]);
     refuses(a.reshape(&[4, 2]), "reshape: [2, 3] has 6 elements: they do not fit [4, 2]");
+    refuses(a.reshape_to([4, 2]), "reshape: [2, 3] has 6 elements: they do not fit [4, 2]");
     refuses(a.reshape(&[4, -1]), "reshape: [2, 3] has 6 elements: they do not fit [4, -1]");
     refuses(x(&[0]).reshape(&[0, -1]), "reshape: [0] has 0 elements: they do not fit [0, -1]");
     let extents = "expected extents of at least 0, with at most one −1 among them, not";
@@ -245,7 +246,16 @@ fn shapes_beyond_the_address_space() {
     refuses(Tensor::full([1 << 40, 1 << 40], true), &too_many("full", &[1 << 40, 1 << 40]));
     refuses(Tensor::from_slice(&[1.0f32], [MAX, MAX]), &too_many("from_slice", &[MAX, MAX]));
     refuses(Tensor::<f32>::randn([MAX], rng), &too_many("from_fn", &[MAX]));
+    refuses(Tensor::<f32>::arange(MAX), &too_many("arange", &[MAX]));
+    let none = Tensor::from_slice(&[], [0]).unwrap();
+    let nothing = x(&[0]);
+    refuses(Tensor::scatter_add_zeros([MAX], 0, &none, &nothing), &too_many("scatter_add", &[MAX]));
+    refuses(Tensor::index_add_zeros([MAX], 0, &none, &nothing), &too_many("index_add", &[MAX]));
     let row = x(&[1, 2]);
+    refuses(
+        row.reshape_to([MAX, MAX]),
+        &format!("reshape: [1, 2] has 2 elements: they do not fit [{MAX}, {MAX}]"),
+    );
     refuses(row.broadcast_to([MAX, 2]), &too_many("broadcast_to", &[MAX, 2]));
     refuses(
         row.reshape(&[isize::MAX, 2]),
@@ -281,6 +291,9 @@ fn empty_shapes_whose_other_extents_overflow() {
         x(&[0, 5]).reshape(&[0, isize::MAX, 4]),
         &format!("reshape: [0, 5] has 0 elements: they do not fit [0, {}, 4]", isize::MAX),
     );
+    // A product of matrices each of which could be, were there any.
+    let square = x(&[0, 1 << 28, 1 << 28]);
+    assert_eq!(square.matmul(&square).unwrap().shape(), square.shape());
     let half = x(&[0, 1 << 58]);
     refuses(Tensor::concat(&[&half; 64], 1), &too_many("concat", &[0, MAX]));
 }

@@ -46,6 +46,11 @@ fn index_select_takes_slices_and_index_add_adds_them_repeated_ones_too() {
             at(&x, &i) + added.sum::<f64>()
         });
         assert_same(&what, &x.index_add(axis as isize, &index, &source).unwrap(), &expected);
+        assert_same(
+            &what,
+            &Tensor::index_add_zeros(&shape[..], signed, &index, &source).unwrap(),
+            &x.zeros_like().index_add(signed, &index, &source).unwrap(),
+        );
     }
 }
 
@@ -80,5 +85,28 @@ fn gather_takes_elements_and_scatter_add_adds_them_repeated_ones_too() {
             at(&x, &i) + added.sum::<f64>()
         });
         assert_same(&what, &x.scatter_add(axis as isize, &index, &source).unwrap(), &expected);
+        assert_same(
+            &what,
+            &Tensor::scatter_add_zeros(&shape[..], signed, &index, &source).unwrap(),
+            &x.zeros_like().scatter_add(signed, &index, &source).unwrap(),
+        );
+    }
+}
+
+/// As a maximum pooling has them: rows enough for several threads, the index longer or shorter than they are.
+#[test]
+fn rows_gather_from_and_scatter_to_themselves() {
+    let mut rng = rng(32);
+    for [rows, extent, len] in [[900, 100, 25], [5_000, 7, 31], [1, 100_000, 3], [3, 1, 40_000]] {
+        let index = positions(&[rows, len], extent, &mut rng);
+        let (x, source) = (whole::<f64>(&[rows, extent], &mut rng), whole::<f64>(&[rows, len], &mut rng));
+        let (mut gathered, mut sum) = (Vec::new(), x.to_vec());
+        for (i, (&position, &source)) in index.as_slice().iter().zip(source.as_slice()).enumerate() {
+            let place = i / len * extent + position as usize;
+            gathered.push(x.as_slice()[place]);
+            sum[place] += source;
+        }
+        assert_eq!(x.gather(1, &index).unwrap().to_vec(), gathered);
+        assert_eq!(x.scatter_add(1, &index, &source).unwrap().to_vec(), sum);
     }
 }

@@ -22,7 +22,9 @@ fn reshape_keeps_the_order_and_minus_one_takes_what_is_left() {
         (&[-1, 24], &[1, 24]),
         (&[1, 2, 1, 12], &[1, 2, 1, 12]),
     ] {
-        assert_same("reshape", &x.reshape(extents).unwrap(), &Tensor::from_vec(x.to_vec(), shape).unwrap());
+        let expected = Tensor::from_vec(x.to_vec(), shape).unwrap();
+        assert_same("reshape", &x.reshape(extents).unwrap(), &expected);
+        assert_same("reshape_to", &x.reshape_to(expected.shape()).unwrap(), &expected);
     }
     assert_eq!(*numbered(&[0, 3]).reshape(&[-1, 3]).unwrap().shape(), [0, 3]);
     assert_eq!(*numbered(&[1, 1]).reshape(&[]).unwrap().shape(), []);

@@ -1,5 +1,6 @@
 //! Reductions, over every subset of the axes of random shapes.
 
+use rand::RngExt;
 use retrograd_tensor::{Axes, Result, Tensor, keepdim};
 
 use crate::oracle::{assert_close, assert_same, at, indices, rng, shapes, tabulate, whole, wild};
@@ -99,7 +100,7 @@ fn extremes_are_nan_where_an_element_is_and_an_error_where_there_is_none() {
 
 #[test]
 fn all_axes_are_written_as_a_full_range() {
-    let x = Tensor::<f64>::arange(6).reshape(&[2, 3]).unwrap();
+    let x = Tensor::<f64>::arange(6).unwrap().reshape(&[2, 3]).unwrap();
     assert_eq!(x.sum(..).unwrap(), Tensor::scalar(15.0));
     assert_eq!(x.sum(keepdim(..)).unwrap(), Tensor::from([[15.0]]));
     assert_eq!(x.sum([-1, 0]).unwrap(), Tensor::scalar(15.0));
@@ -118,8 +119,11 @@ fn of_nothing_the_sum_is_0_the_product_1_and_the_mean_nan() {
 #[test]
 fn long_sums_are_exact_where_the_numbers_allow_it() {
     // Longer than a run (4096), than a task (32 Ki), and neither a multiple of anything.
-    for [a, b, c] in [[1, 1, 100_003], [100_003, 1, 1], [7, 4_099, 3], [3, 5, 8_209], [40_009, 2, 1]] {
-        let x = Tensor::<f64>::arange(a * b * c).reshape(&[a as isize, b as isize, c as isize]).unwrap();
+    for [a, b, c] in
+        [[1, 1, 100_003], [100_003, 1, 1], [7, 4_099, 3], [3, 5, 8_209], [40_009, 2, 1], [61, 43, 37]]
+    {
+        let x =
+            Tensor::<f64>::arange(a * b * c).unwrap().reshape(&[a as isize, b as isize, c as isize]).unwrap();
         for axes in subsets(3) {
             let (left, kept) = reduced(x.shape(), &axes);
             let mut expected = vec![0.0; left.iter().product()];
@@ -169,6 +173,36 @@ fn the_position_of_an_extreme_is_the_first_of_equals_and_nan_comes_before_all() 
                 let what = format!("position along {axis} of {shape:?}");
                 assert_same(&what, &operation(&x, axis as isize - shape.len() as isize).unwrap(), &expected);
             }
+        }
+    }
+}
+
+#[test]
+fn positions_of_extremes_are_those_of_a_search_through_long_axes_too() {
+    let mut rng = rng(13);
+    for shape in [[1_000, 37], [37, 1_000], [50_000, 1], [2, 33]] {
+        // Few different numbers, so that there are ties, and a few NaNs.
+        let numbers = [0.0, -0.0, 1.0, 2.0, 2.0, f64::INFINITY];
+        let x = Tensor::from_fn(shape, || match rng.random_range(0..200) {
+            0 => f64::NAN,
+            n => numbers[n % numbers.len()],
+        });
+        let x = x.unwrap();
+        for axis in 0..2 {
+            let line = |other: usize| -> Vec<f64> {
+                let index = |i| if axis == 0 { [i, other] } else { [other, i] };
+                (0..shape[axis]).map(|i| x.get(&index(i)).unwrap()).collect()
+            };
+            let first = |better: fn(f64, f64) -> bool| -> Vec<i64> {
+                let search = |line: Vec<f64>| {
+                    let nan = line.iter().position(|x| x.is_nan());
+                    let best = || (0..line.len()).find(|&i| !line.iter().any(|&x| better(x, line[i])));
+                    nan.or_else(best).unwrap() as i64
+                };
+                (0..shape[1 - axis]).map(|other| search(line(other))).collect()
+            };
+            assert_eq!(x.argmax(axis as isize).unwrap().to_vec(), first(|a, b| a > b));
+            assert_eq!(x.argmin(axis as isize).unwrap().to_vec(), first(|a, b| a < b));
         }
     }
 }

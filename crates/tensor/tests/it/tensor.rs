@@ -39,9 +39,9 @@ fn constructors_fill_every_element() {
     assert_eq!(Tensor::<f32>::zeros([2, 1]).unwrap().to_vec(), [0.0; 2]);
     assert_eq!(Tensor::<f64>::ones([3]).unwrap().to_vec(), [1.0; 3]);
     assert_eq!(Tensor::full([1, 2], 7i64).unwrap().to_vec(), [7; 2]);
-    assert_eq!(Tensor::<f32>::arange(3).to_vec(), [0.0, 1.0, 2.0]);
-    assert_eq!(*Tensor::<f32>::arange(0).shape(), [0]);
-    let x = Tensor::<f32>::arange(6).reshape(&[3, 2]).unwrap();
+    assert_eq!(Tensor::<f32>::arange(3).unwrap().to_vec(), [0.0, 1.0, 2.0]);
+    assert_eq!(*Tensor::<f32>::arange(0).unwrap().shape(), [0]);
+    let x = Tensor::<f32>::arange(6).unwrap().reshape(&[3, 2]).unwrap();
     assert_eq!(x.zeros_like(), Tensor::zeros([3, 2]).unwrap());
     assert_eq!(x.ones_like(), Tensor::ones([3, 2]).unwrap());
 }
@@ -67,10 +67,28 @@ fn clones_share_their_elements_until_one_is_written() {
 
 #[test]
 fn a_change_of_shape_shares_the_elements() {
-    let x = Tensor::<f32>::arange(6);
+    let x = Tensor::<f32>::arange(6).unwrap();
     let y = x.reshape(&[2, 3]).unwrap();
     assert!(!x.is_unique());
     assert_eq!(x.as_slice().as_ptr(), y.as_slice().as_ptr());
+}
+
+/// In release builds too, where a kernel would otherwise return what it never wrote.
+#[test]
+fn what_is_kept_as_a_shape_only_is_never_read_or_written() {
+    let text = |result: std::thread::Result<usize>| *result.unwrap_err().downcast::<&str>().unwrap();
+    let x = Tensor::<f32>::shape_only([2, 3].into());
+    let read = std::panic::catch_unwind(|| x.as_slice().len());
+    let written = std::panic::catch_unwind(|| x.clone().make_mut().len());
+    assert_eq!([text(read), text(written)], ["reading a value that the tape did not keep"; 2]);
+    assert_eq!(Tensor::<f32>::shape_only([0, 3].into()).as_slice(), []);
+}
+
+#[test]
+fn a_shape_that_no_tensor_has_counts_as_many_elements_as_there_can_be() {
+    let shape = Shape::from([usize::MAX, 2, 3]);
+    assert_eq!((shape.numel(), shape.checked_numel()), (usize::MAX, None));
+    assert_eq!(Shape::from([usize::MAX, 0, 3]).numel(), 0);
 }
 
 #[test]

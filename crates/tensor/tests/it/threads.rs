@@ -32,6 +32,12 @@ const OPERATIONS: &[Operation] = &[
     ("sum of a repeated tensor", |x| x.broadcast_to([3, 7, 31, 199]).unwrap().sum_to([31, 1]).unwrap()),
     ("var", |x| x.var([0, 2], 1.0).unwrap()),
     ("amax", |x| x.amax(0).unwrap()),
+    ("sum of many rows", |x| x.reshape_to([7 * 31 * 199 / 7, 7]).unwrap().sum(0).unwrap()),
+    ("argmax", |x| x.argmax(0).unwrap().map(|i| i as f32)),
+    ("gather and scatter", |x| {
+        let index = x.map(|x| x.abs() as i64);
+        Tensor::scatter_add_zeros(x.shape(), -1, &index, &x.gather(-1, &index).unwrap()).unwrap()
+    }),
     ("softmax of rows", |x| x.softmax(-1).unwrap()),
     ("log_softmax of columns", |x| x.log_softmax(1).unwrap()),
     ("permute", |x| x.permute(&[2, 0, 1]).unwrap()),
