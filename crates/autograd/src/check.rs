@@ -7,7 +7,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use retrograd_tensor::{Error, Result, Tensor};
 
-use crate::{Tape, Var, grad_with};
+use crate::replay::grad_where_any;
+use crate::{Tape, Var};
 
 /// The settings of a gradient check. [`gradcheck`] and [`gradgradcheck`] use the default.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,8 +92,9 @@ impl GradCheck {
         inputs: [Tensor<f64>; N],
     ) -> Result<()> {
         let mut rng = StdRng::seed_from_u64(self.seed ^ 0x5eed);
-        let bare = inputs.each_ref().map(Var::from);
-        let cotangent = Tensor::randn(f(bare.each_ref())?.shape(), &mut rng)?;
+        let tape = Tape::seeded(self.seed);
+        let leaves = inputs.each_ref().map(|x| tape.leaf(x.clone()));
+        let cotangent = Tensor::randn(f(leaves.each_ref())?.shape(), &mut rng)?;
         let mut directions = Vec::new();
         for x in &inputs {
             directions.push(Var::from(Tensor::randn(x.shape(), &mut rng)?));
@@ -102,10 +104,14 @@ impl GradCheck {
         // Σ over the inputs of ⟨gradient, direction⟩: a scalar function of the inputs and the cotangent.
         let gradient = |x: &[Var<f64>]| {
             let (inputs, cotangent): ([&Var<f64>; N], _) = (std::array::from_fn(|i| &x[i]), &x[N]);
-            let gradients = grad_with(&f(inputs)?, inputs, cotangent)?;
-            let mut sum = Var::from(Tensor::scalar(0.0));
-            for (g, v) in gradients.iter().zip(&directions) {
-                sum = sum.add(&g.mul(v)?.sum(..)?)?;
+            let (y, mut sum) = (f(inputs)?, Var::from(Tensor::scalar(0.0)));
+            if y.is_recorded() {
+                // The gradient with respect to an input that `f` ignores is zero.
+                for (g, v) in grad_where_any(&y, &inputs, cotangent)?.iter().zip(&directions) {
+                    if let Some(g) = g {
+                        sum = sum.add(&g.mul(v)?.sum(..)?)?;
+                    }
+                }
             }
             Ok(sum)
         };

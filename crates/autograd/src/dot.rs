@@ -21,7 +21,10 @@ impl<T: Float> Tape<T> {
                     let kind = if parameter.is_some() { "parameter" } else { "leaf" };
                     writeln!(dot, "  n{position} [shape = box, label = \"{position}: {kind}\"];")
                 }
-                Kind::Op(op) => writeln!(dot, "  n{position} [label = \"{position}: {}\"];", op.name()),
+                kind => {
+                    let name = kind.name().unwrap_or_default();
+                    writeln!(dot, "  n{position} [label = \"{position}: {name}\"];")
+                }
             };
             for source in node.inputs.iter().filter_map(|input| nodes.get(input.key?)) {
                 let _ = writeln!(dot, "  n{} -> n{position};", source.position);
@@ -33,12 +36,6 @@ impl<T: Float> Tape<T> {
 
     /// The names of the operations recorded, in order; leaves are left out.
     pub fn operations(&self) -> Vec<&'static str> {
-        self.nodes()
-            .in_order()
-            .filter_map(|(_, node)| match &node.kind {
-                Kind::Op(op) => Some(op.name()),
-                Kind::Leaf(_) => None,
-            })
-            .collect()
+        self.nodes().in_order().filter_map(|(_, node)| node.kind.name()).collect()
     }
 }

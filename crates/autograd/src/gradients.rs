@@ -63,10 +63,13 @@ impl<T: Float> Gradients<T> {
         Some(&self.parameters[place].1)
     }
 
-    /// The gradient with respect to a variable made by [`Tape::leaf`](crate::Tape::leaf); nothing if the scalar
-    /// does not depend on it.
+    /// The gradient with respect to a leaf of the tape, a variable or a parameter; nothing if the scalar does not
+    /// depend on it, or the variable is no leaf.
     pub fn wrt(&self, leaf: &Var<T>) -> Option<&Tensor<T>> {
-        let key = leaf.key().filter(|_| leaf.tape().is_some_and(|tape| tape.id() == self.tape))?;
+        let (tape, key) = leaf.tape().zip(leaf.key()).filter(|(tape, _)| tape.id() == self.tape)?;
+        if let Some(id) = tape.parameter_at(key) {
+            return self.by_id(id);
+        }
         self.leaves.iter().find(|(other, _)| *other == key).map(|(_, gradient)| gradient)
     }
 

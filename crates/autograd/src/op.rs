@@ -37,6 +37,9 @@ use crate::{Tape, Var};
 /// gradgradcheck(|[x]| Cube.apply([x]), [x])?;
 /// # Ok::<(), retrograd_tensor::Error>(())
 /// ```
+///
+/// An operation holds settings and tensors, never a [`Var`]: the tape holds the operation, a variable holds its
+/// tape, and neither would ever be freed. Variables are inputs.
 pub trait Op<T: Float, const N: usize>: Sized + 'static {
     /// The name that messages and drawings of the tape use.
     fn name(&self) -> &'static str;
@@ -52,6 +55,9 @@ pub trait Op<T: Float, const N: usize>: Sized + 'static {
     /// (∂y/∂xᵢ)ᵀ·g. Of inputs and output that [`reads`](Self::reads) does not name, only the shape may be
     /// looked at.
     ///
+    /// A wanted cotangent must have its input's shape; one that is nothing is an error, so that no gradient is
+    /// lost in silence.
+    ///
     /// # Errors
     /// What the operations that it is made of return.
     fn vjp(&self, x: [&Var<T>; N], y: &Var<T>, g: &Var<T>, wants: [bool; N]) -> Result<[Option<Var<T>>; N]>;
@@ -61,6 +67,12 @@ pub trait Op<T: Float, const N: usize>: Sized + 'static {
     fn reads(&self, wants: [bool; N]) -> Reads<N> {
         let _ = wants;
         Reads { inputs: [true; N], output: true }
+    }
+
+    /// Bytes of the tensors that the operation holds itself, a mask or an index, so that the tape can account for
+    /// them and let go of the operation once a replay has passed it.
+    fn held_bytes(&self) -> usize {
+        0
     }
 
     /// Computes the value and, if an input is on a tape, records the operation there.
@@ -114,6 +126,9 @@ pub(crate) type Cotangents<T> = SmallVec<[Option<Var<T>>; 3]>;
 pub(crate) trait AnyOp<T: Float>: Any {
     fn name(&self) -> &'static str;
     fn vjp(&self, x: &[Var<T>], y: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<Cotangents<T>>;
+    fn held_bytes(&self) -> usize {
+        0
+    }
     /// Whether the value of input `i` is read, then whether the output's.
     fn reads(&self, wants: &[bool]) -> (SmallVec<[bool; 3]>, bool);
 }
@@ -130,6 +145,10 @@ impl<T: Float, O: Op<T, N>, const N: usize> AnyOp<T> for Fixed<O, N> {
         let inputs = std::array::from_fn(|i| &x[i]);
         let wants = std::array::from_fn(|i| wants[i]);
         Ok(self.0.vjp(inputs, y, g, wants)?.into_iter().collect())
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.0.held_bytes()
     }
 
     fn reads(&self, wants: &[bool]) -> (SmallVec<[bool; 3]>, bool) {

@@ -6,12 +6,15 @@
 //! they are not, so that the same code records nothing and the values can be let go of as soon as they are
 //! passed.
 
+use std::panic::Location;
+use std::rc::Rc;
+
 use retrograd_tensor::{Error, Float, Result, Tensor};
 use smallvec::SmallVec;
 
-use crate::op::stale;
-use crate::tape::{Key, Kind, Node, Saved};
-use crate::{Gradients, Tape, Var};
+use crate::op::{AnyOp, Cotangents, stale};
+use crate::tape::{Key, Kind, Saved};
+use crate::{Gradients, ParamId, Tape, Var};
 
 impl<T: Float> Var<T> {
     /// The gradients of this scalar with respect to every parameter and leaf that it depends on.
@@ -88,6 +91,21 @@ pub fn grad_with<T: Float, const N: usize>(
     x: [&Var<T>; N],
     cotangent: &Var<T>,
 ) -> Result<[Var<T>; N]> {
+    let found = grad_where_any(y, &x, cotangent)?;
+    if let Some(i) = found.iter().position(Option::is_none) {
+        return Err(Error::new("grad", format!("the scalar does not depend on variable {i}")));
+    }
+    let mut found = found.into_iter().flatten();
+    Ok(x.map(|_| found.next().expect("there is one for each variable")))
+}
+
+/// As [`grad_with`], but nothing for a variable that `y` does not depend on.
+#[track_caller]
+pub(crate) fn grad_where_any<T: Float>(
+    y: &Var<T>,
+    x: &[&Var<T>],
+    cotangent: &Var<T>,
+) -> Result<SmallVec<[Option<Var<T>>; 4]>> {
     let (tape, key) = recorded("grad", y)?;
     let mut keys: SmallVec<[Key; 4]> = SmallVec::new();
     for x in x {
@@ -101,19 +119,7 @@ pub fn grad_with<T: Float, const N: usize>(
     let mut replay = Replay::new("grad", tape, key, cotangent)?;
     let influenced = replay.influenced_by(&keys);
     replay.run(Keep::Everything, |position| influenced[position], |_, _, _| {})?;
-
-    let mut found: [Option<Var<T>>; N] = std::array::from_fn(|i| replay.take(keys[i]));
-    // A variable asked for twice has its gradient twice.
-    for i in 0..N {
-        if found[i].is_none() {
-            let twin = keys[..i].iter().position(|key| *key == keys[i]);
-            found[i] = twin.and_then(|twin| found[twin].clone());
-        }
-    }
-    if let Some(i) = found.iter().position(Option::is_none) {
-        return Err(Error::new("grad", format!("the scalar does not depend on variable {i}")));
-    }
-    Ok(found.map(|g| g.expect("checked above")))
+    Ok(keys.into_iter().map(|key| replay.at(key)).collect())
 }
 
 #[track_caller]
@@ -168,9 +174,16 @@ struct Replay<'a, T: Float> {
     cotangents: Vec<Option<Var<T>>>,
 }
 
+/// What a replay meets at a position.
+enum Passed<T: Float> {
+    Leaf(Option<ParamId>),
+    Op(Step<T>),
+}
+
 /// An operation taken from the tape to be pulled back.
 struct Step<T: Float> {
-    op: std::rc::Rc<dyn crate::op::AnyOp<T>>,
+    op: Rc<dyn AnyOp<T>>,
+    at: &'static Location<'static>,
     inputs: SmallVec<[Var<T>; 3]>,
     output: Var<T>,
     /// The position of each input that is recorded.
@@ -208,66 +221,76 @@ impl<'a, T: Float> Replay<'a, T> {
         &mut self,
         keep: Keep,
         wanted: impl Fn(usize) -> bool,
-        mut leaf: impl FnMut(Key, Option<crate::ParamId>, Var<T>),
+        mut leaf: impl FnMut(Key, Option<ParamId>, Var<T>),
     ) -> Result<()> {
-        for position in (0..self.cotangents.len()).rev() {
-            if self.cotangents[position].is_none() || !wanted(position) {
-                continue;
-            }
-            let key = self.tape.nodes().order()[position];
-            let Some(step) = self.step(key, keep)? else {
-                if keep == Keep::Nothing
-                    && let Some(g) = self.cotangents[position].take()
-                {
-                    let parameter = match self.tape.nodes().get(key) {
-                        Some(Node { kind: Kind::Leaf(parameter), .. }) => *parameter,
-                        _ => None,
-                    };
-                    leaf(key, parameter, g);
-                }
-                continue;
-            };
+        for position in (0..self.cotangents.len()).rev().filter(|&position| wanted(position)) {
             // A variable that `grad` was asked for keeps its cotangent.
             let g = match keep {
                 Keep::Nothing => self.cotangents[position].take(),
                 Keep::Everything => self.cotangents[position].clone(),
             };
             let Some(g) = g else { continue };
-            let wants: SmallVec<[bool; 3]> = step.positions.iter().map(|p| p.is_some_and(&wanted)).collect();
-            if !wants.contains(&true) {
-                continue;
-            }
-            let pulled = step.op.vjp(&step.inputs, &step.output, &g, &wants)?;
-            drop(g);
-            for ((source, g), wanted) in std::iter::zip(step.positions, pulled).zip(wants) {
-                if let (Some(source), Some(g), true) = (source, g, wanted) {
-                    self.collect(source, g)?;
+            let key = self.tape.nodes().order().get(position).copied().ok_or_else(|| stale(self.op))?;
+            let step = match self.step(key, keep)? {
+                Passed::Leaf(parameter) => {
+                    leaf(key, parameter, g);
+                    continue;
                 }
+                Passed::Op(step) => step,
+            };
+            let wants: SmallVec<[bool; 3]> = step.positions.iter().map(|p| p.is_some_and(&wanted)).collect();
+            if wants.contains(&true) {
+                let pulled = step.op.vjp(&step.inputs, &step.output, &g, &wants)?;
+                drop(g);
+                self.hand_on(&step, pulled, &wants)?;
             }
         }
         Ok(())
     }
 
-    /// The operation at `key`, or nothing if it is a leaf.
+    /// Hands what a pullback gave to the inputs that wanted it.
     #[track_caller]
-    fn step(&self, key: Key, keep: Keep) -> Result<Option<Step<T>>> {
+    fn hand_on(&mut self, step: &Step<T>, pulled: Cotangents<T>, wants: &[bool]) -> Result<()> {
+        for (i, g) in pulled.into_iter().enumerate().filter(|&(i, _)| wants[i]) {
+            let (Some(source), shape) = (step.positions[i], step.inputs[i].shape()) else { continue };
+            let fail = |found: String| {
+                let (name, at) = (step.op.name(), step.at);
+                Err(Error::new(self.op, format!("`{name}` (at {at}): the cotangent of input {i} {found}")))
+            };
+            match g {
+                None => return fail("is missing".into()),
+                Some(g) if g.shape() != shape => {
+                    return fail(format!("has shape {}, not {shape}", g.shape()));
+                }
+                Some(g) => self.collect(source, g)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What is recorded at `key`, ready to be pulled back.
+    #[track_caller]
+    fn step(&self, key: Key, keep: Keep) -> Result<Passed<T>> {
         let mut nodes = self.tape.nodes_mut();
         let Some(node) = nodes.get_mut(key) else { return Err(stale(self.op)) };
-        let Kind::Op(op) = &node.kind else { return Ok(None) };
-        let op = op.clone();
-        if node.spent {
-            return Err(Error::new(
-                self.op,
-                format!(
-                    "`{}` (at {}) was replayed before, and its values are gone; compute it again",
-                    op.name(),
-                    node.at
-                ),
-            ));
-        }
-        let (inputs, output) = match keep {
+        let at = node.at;
+        let op = match &node.kind {
+            Kind::Leaf(parameter) => return Ok(Passed::Leaf(*parameter)),
+            Kind::Op(op) if !node.spent => op.clone(),
+            kind => {
+                let name = kind.name().unwrap_or_default();
+                let fact = format!(
+                    "`{name}` (at {at}) was replayed before, and its values are gone; compute it again"
+                );
+                return Err(Error::new(self.op, fact));
+            }
+        };
+        let (inputs, output): (SmallVec<[Saved<T>; 3]>, _) = match keep {
             Keep::Nothing => {
                 node.spent = true;
+                if op.held_bytes() > 0 {
+                    node.kind = Kind::Gone(op.name());
+                }
                 // The keys stay, so that a later replay finds its way here and is refused.
                 let take = |value: &mut Tensor<T>| std::mem::replace(value, Tensor::shape_only([0].into()));
                 let inputs = node.inputs.iter_mut();
@@ -284,7 +307,7 @@ impl<'a, T: Float> Replay<'a, T> {
         };
         let inputs = inputs.into_iter().map(attach).collect();
         let output = attach(Saved { value: output, key: Some(key) });
-        Ok(Some(Step { op, inputs, output, positions }))
+        Ok(Passed::Op(Step { op, at, inputs, output, positions }))
     }
 
     /// Adds to the cotangent at a position.
@@ -307,8 +330,9 @@ impl<'a, T: Float> Replay<'a, T> {
         Ok(())
     }
 
-    fn take(&mut self, key: Key) -> Option<Var<T>> {
+    /// The cotangent of the variable at `key`, if it is known.
+    fn at(&self, key: Key) -> Option<Var<T>> {
         let position = self.tape.nodes().get(key)?.position;
-        self.cotangents.get_mut(position)?.take()
+        self.cotangents.get(position)?.clone()
     }
 }

@@ -32,7 +32,8 @@ pub(crate) struct TapeId(u64);
 /// One forward pass: its operations in order, its leaves, its mode, its random numbers, and the updates it
 /// reports.
 ///
-/// Cloning gives another handle of the same tape.
+/// A tape grows until it is [cleared](Self::clear): a training loop clears it before every step. Cloning gives
+/// another handle of the same tape.
 ///
 /// ```
 /// # use retrograd_autograd::Tape;
@@ -74,6 +75,29 @@ pub(crate) struct Node<T: Float> {
 pub(crate) enum Kind<T: Float> {
     Leaf(Option<ParamId>),
     Op(Rc<dyn AnyOp<T>>),
+    /// An operation that held tensors, after a replay has passed: its name alone.
+    Gone(&'static str),
+}
+
+impl<T: Float> Kind<T> {
+    /// The operation's name; a leaf has none.
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        match self {
+            Kind::Leaf(_) => None,
+            Kind::Op(op) => Some(op.name()),
+            Kind::Gone(name) => Some(name),
+        }
+    }
+}
+
+impl<T: Float> Node<T> {
+    fn held_bytes(&self) -> usize {
+        let own = match &self.kind {
+            Kind::Op(op) => op.held_bytes(),
+            Kind::Leaf(_) | Kind::Gone(_) => 0,
+        };
+        own + self.output.held_bytes() + self.inputs.iter().map(|x| x.value.held_bytes()).sum::<usize>()
+    }
 }
 
 /// A variable without its tape; a value that no pullback reads is kept as its shape only.
@@ -148,14 +172,22 @@ impl<T: Float> Tape<T> {
     /// Forgets everything recorded, keeping the memory for the next pass; the random numbers go on. Variables
     /// from before are refused from now on.
     pub fn clear(&self) {
+        // An operation may use the tape as it is dropped, so none is dropped while the nodes are borrowed.
+        let mut retired = std::mem::take(&mut self.nodes_mut().retired);
+        retired.clear();
+        let mut holding: SmallVec<[Rc<dyn AnyOp<T>>; 8]> = SmallVec::new();
         let nodes = &mut *self.nodes_mut();
-        nodes.retired.clear();
         for key in nodes.order.drain(..) {
-            nodes.retired.push(match nodes.map.remove(key) {
-                Some(Node { kind: Kind::Op(op), .. }) => Some(op),
+            retired.push(match nodes.map.remove(key) {
+                Some(Node { kind: Kind::Op(op), .. }) if op.held_bytes() == 0 => Some(op),
+                Some(Node { kind: Kind::Op(op), .. }) => {
+                    holding.push(op);
+                    None
+                }
                 _ => None,
             });
         }
+        nodes.retired = retired;
         nodes.leaves.clear();
         nodes.updates.clear();
     }
@@ -170,14 +202,10 @@ impl<T: Float> Tape<T> {
         self.len() == 0
     }
 
-    /// Bytes of the values that the tape keeps for the pullbacks.
+    /// Bytes of what the tape keeps for the pullbacks: values of variables, and what operations hold themselves
+    /// (the positions of maxima, say).
     pub fn saved_bytes(&self) -> usize {
-        let nodes = self.nodes();
-        let bytes = |tensor: &Tensor<T>| tensor.held_bytes();
-        nodes
-            .in_order()
-            .map(|(_, node)| bytes(&node.output) + node.inputs.iter().map(|x| bytes(&x.value)).sum::<usize>())
-            .sum()
+        self.nodes().in_order().map(|(_, node)| node.held_bytes()).sum()
     }
 
     /// Runs `draw` with a random number generator of its own, seeded by the tape's: what is drawn depends on
@@ -205,20 +233,28 @@ impl<T: Float> Tape<T> {
         if !wants.contains(&true) {
             return Var::attached(y, self.clone(), None);
         }
-        let (read, reads_output) = op.reads(&wants);
+        let reads = op.reads(&wants);
+        let retired = self.nodes_mut().retired();
+        self.insert(shelter(op, retired), x, y, reads)
+    }
+
+    /// Apart from [`record`](Self::record) because it need not be compiled for every operation.
+    #[track_caller]
+    fn insert(
+        &self,
+        op: Rc<dyn AnyOp<T>>,
+        x: &[&Var<T>],
+        y: Tensor<T>,
+        (read, reads_output): (SmallVec<[bool; 3]>, bool),
+    ) -> Var<T> {
         let keep = |value: &Tensor<T>, read: bool| match read {
             true => value.clone(),
             false => Tensor::shape_only(value.shape().clone()),
         };
-        let inputs = std::iter::zip(x, read)
-            .map(|(x, read)| Saved { value: keep(x.value(), read), key: x.key() })
-            .collect();
+        let inputs = std::iter::zip(x, read);
+        let inputs = inputs.map(|(x, read)| Saved { value: keep(x.value(), read), key: x.key() }).collect();
         let output = keep(&y, reads_output);
-        let at = Location::caller();
-        let mut nodes = self.nodes_mut();
-        let kind = Kind::Op(nodes.shelter(op));
-        let key = nodes.insert(kind, inputs, output, at);
-        drop(nodes);
+        let key = self.nodes_mut().insert(Kind::Op(op), inputs, output, Location::caller());
         Var::attached(y, self.clone(), Some(key))
     }
 
@@ -236,6 +272,14 @@ impl<T: Float> Tape<T> {
 
     pub(crate) fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The parameter that is the leaf at `key`, if one is.
+    pub(crate) fn parameter_at(&self, key: Key) -> Option<ParamId> {
+        match self.nodes().get(key)?.kind {
+            Kind::Leaf(parameter) => parameter,
+            Kind::Op(_) | Kind::Gone(_) => None,
+        }
     }
 
     pub(crate) fn contains(&self, key: Key) -> bool {
@@ -283,18 +327,9 @@ impl<T: Float> Nodes<T> {
         key
     }
 
-    /// The operation in memory of its own: that of the operation which stood at this position before the last
-    /// clear, if it was of the same type and nobody else holds it.
-    fn shelter<O: AnyOp<T>>(&mut self, op: O) -> Rc<dyn AnyOp<T>> {
-        let retired = self.retired.get_mut(self.order.len()).and_then(Option::take);
-        if let Some(mut old) = retired
-            && let Some(any) = Rc::get_mut(&mut old)
-            && let Some(place) = (any as &mut dyn std::any::Any).downcast_mut::<O>()
-        {
-            *place = op;
-            return old;
-        }
-        Rc::new(op)
+    /// The operation that stood at the next position before the last clear.
+    fn retired(&mut self) -> Option<Rc<dyn AnyOp<T>>> {
+        self.retired.get_mut(self.order.len()).and_then(Option::take)
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&Node<T>> {
@@ -313,6 +348,18 @@ impl<T: Float> Nodes<T> {
     pub(crate) fn in_order(&self) -> impl Iterator<Item = (Key, &Node<T>)> {
         self.order.iter().map(|&key| (key, &self.map[key]))
     }
+}
+
+/// The operation in memory of its own: that of a retired one, if it was of the same type and nobody else holds it.
+fn shelter<T: Float, O: AnyOp<T>>(op: O, retired: Option<Rc<dyn AnyOp<T>>>) -> Rc<dyn AnyOp<T>> {
+    if let Some(mut old) = retired
+        && let Some(any) = Rc::get_mut(&mut old)
+        && let Some(place) = (any as &mut dyn std::any::Any).downcast_mut::<O>()
+    {
+        *place = op;
+        return old;
+    }
+    Rc::new(op)
 }
 
 #[cfg(test)]
@@ -376,7 +423,7 @@ mod tests {
                 .in_order()
                 .filter_map(|(_, node)| match &node.kind {
                     Kind::Op(op) => Some(Rc::as_ptr(op).cast::<()>()),
-                    Kind::Leaf(_) => None,
+                    Kind::Leaf(_) | Kind::Gone(_) => None,
                 })
                 .collect();
             (nodes.order.as_ptr(), nodes.order.capacity(), nodes.map.capacity(), operations)

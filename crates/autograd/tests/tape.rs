@@ -599,3 +599,62 @@ mod checks {
         gradcheck(noisy, [Tensor::from([1.0, -2.0])]).unwrap();
     }
 }
+
+mod pullbacks {
+    use super::*;
+
+    /// A sum over everything whose pullback is wrong in a way of choice.
+    struct Wrong(fn(&Var<f64>) -> Option<Var<f64>>);
+
+    impl Op<f64, 1> for Wrong {
+        fn name(&self) -> &'static str {
+            "wrong"
+        }
+
+        fn forward(&self, [x]: [&Tensor<f64>; 1]) -> Result<Tensor<f64>> {
+            x.sum(..)
+        }
+
+        fn vjp(
+            &self,
+            _: [&Var<f64>; 1],
+            _: &Var<f64>,
+            g: &Var<f64>,
+            _: [bool; 1],
+        ) -> Result<[Option<Var<f64>>; 1]> {
+            Ok([(self.0)(g)])
+        }
+    }
+
+    #[test]
+    fn a_cotangent_that_is_missing_or_misshaped_is_refused() {
+        let x = Tape::new().leaf(Tensor::from([[1.0, 2.0]]));
+        let line = line!() + 2;
+        let fact = |pullback| {
+            let y = Wrong(pullback).apply([&x]).unwrap();
+            y.backward().unwrap_err().fact().to_owned()
+        };
+        let at = format!("`wrong` (at {}:{line}:37): the cotangent of input 0", file!());
+        assert_eq!(fact(|g| Some(g.clone())), format!("{at} has shape [], not [1, 2]"));
+        assert_eq!(fact(|_| None), format!("{at} is missing"));
+    }
+
+    #[test]
+    fn what_an_operation_holds_is_accounted_for_and_let_go_of() {
+        let tape = Tape::new();
+        let x = tape.leaf(Tensor::from([[1.0, 2.0, 3.0]]));
+        let y = x.index_select(1, &Tensor::from([0i64, 2])).unwrap();
+        assert_eq!(tape.saved_bytes(), 16);
+        y.sum(..).unwrap().backward().unwrap();
+        assert_eq!(tape.saved_bytes(), 0);
+        assert_eq!(tape.operations(), ["index_select", "sum_to"]);
+    }
+
+    #[test]
+    fn a_parameters_gradient_is_found_by_its_variable_too() {
+        let (tape, p) = (Tape::new(), Parameter::new(Tensor::from([1.0, 2.0])));
+        let x = tape.parameter(&p);
+        let gradients = x.square().sum(..).unwrap().backward().unwrap();
+        assert_eq!(gradients.wrt(&x), Some(&Tensor::from([2.0, 4.0])));
+    }
+}

@@ -145,6 +145,10 @@ impl<T: Float> Op<T, 2> for Where {
     fn reads(&self, _: [bool; 2]) -> Reads<2> {
         Reads::NOTHING
     }
+
+    fn held_bytes(&self) -> usize {
+        self.mask.held_bytes()
+    }
 }
 
 impl<T: Float> Var<T> {

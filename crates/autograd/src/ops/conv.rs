@@ -66,7 +66,7 @@ impl<T: Float> Var<T> {
         groups: usize,
         sliding: Sliding<D>,
     ) -> Result<Var<T>> {
-        let op = ["conv1d", "conv2d", "conv3d"][D - 1];
+        let op = const { ["conv1d", "conv2d", "conv3d"][D - 1] };
         let (x, batched) = self.batched::<D>(op)?;
         let geometry = Geometry::convolution(op, x.shape(), weight.shape(), groups, sliding)?;
         let y = Solve { geometry, slot: Slot::Output }.apply([&x, weight])?;
@@ -90,7 +90,7 @@ impl<T: Float> Var<T> {
         sliding: Sliding<D>,
         output_padding: [usize; D],
     ) -> Result<Var<T>> {
-        let op = ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"][D - 1];
+        let op = const { ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"][D - 1] };
         let (x, batched) = self.batched::<D>(op)?;
         let geometry = Geometry::transposed(op, x.shape(), weight.shape(), groups, sliding, output_padding)?;
         let y = Solve { geometry, slot: Slot::Input }.apply([weight, &x])?;

@@ -3,7 +3,7 @@
 //! ⟨A·x, y⟩ = ⟨x, Aᵀ·y⟩, so the pullback of A is Aᵀ, whose pullback is A: `sum_to` and `broadcast_to`, `slice`
 //! and `unslice`, `gather` and `scatter_add`, `permute` and its inverse.
 
-use retrograd_tensor::{Axes, Error, Float, Reduced, Result, Shape, Slice, Tensor};
+use retrograd_tensor::{Axes, Float, Reduced, Result, Shape, Slice, Tensor};
 use smallvec::SmallVec;
 
 use crate::Var;
@@ -20,6 +20,10 @@ pub(crate) trait Linear<T: Float>: 'static {
     fn map(&self, x: &Tensor<T>) -> Result<Tensor<T>>;
     /// Aᵀ, for an input of shape `x`.
     fn adjoint(&self, x: &Shape) -> Self::Adjoint;
+    /// See [`Op::held_bytes`].
+    fn held_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// A [`Linear`] map as an operation.
@@ -40,6 +44,10 @@ impl<T: Float, L: Linear<T>> Op<T, 1> for Map<L> {
 
     fn reads(&self, _: [bool; 1]) -> Reads<1> {
         Reads::NOTHING
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.0.held_bytes()
     }
 }
 
@@ -64,6 +72,10 @@ macro_rules! linear {
                 let ($that, $shape) = (self, shape);
                 $adjoint
             }
+
+            fn held_bytes(&self) -> usize {
+                0 $(+ self.$setting.held_bytes())*
+            }
         }
     )*};
 }
@@ -81,7 +93,7 @@ linear! {
 
     /// The same elements in another shape.
     Reshape { shape: Shape } "reshape":
-        |a, x| x.reshape(&signed(&a.shape));
+        |a, x| x.reshape_to(&a.shape);
         Reshape |_, before| Reshape { shape: before.clone() };
 
     /// The axes in another order.
@@ -106,7 +118,7 @@ linear! {
 
     /// Slices added into zeros at some positions of an axis.
     IndexAdd { whole: Shape, axis: isize, index: Tensor<i64> } "index_add":
-        |a, x| Tensor::zeros(&a.whole)?.index_add(a.axis, &a.index, x);
+        |a, x| Tensor::index_add_zeros(&a.whole, a.axis, &a.index, x);
         IndexSelect |a, _| IndexSelect { axis: a.axis, index: a.index.clone() };
 
     /// The elements that an index names along an axis.
@@ -116,12 +128,24 @@ linear! {
 
     /// Elements added into zeros where an index names.
     Scatter { whole: Shape, axis: isize, index: Tensor<i64> } "scatter_add":
-        |a, x| Tensor::zeros(&a.whole)?.scatter_add(a.axis, &a.index, x);
+        |a, x| Tensor::scatter_add_zeros(&a.whole, a.axis, &a.index, x);
         Gather |a, _| Gather { axis: a.axis, index: a.index.clone() };
 }
 
-fn signed(shape: &Shape) -> SmallVec<[isize; 5]> {
-    shape.iter().map(|&extent| extent as isize).collect()
+/// Bytes of tensors among an operation's settings.
+trait Held {
+    fn held_bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Held for isize {}
+impl Held for Shape {}
+impl<A: smallvec::Array> Held for SmallVec<A> {}
+impl Held for Tensor<i64> {
+    fn held_bytes(&self) -> usize {
+        Tensor::held_bytes(self)
+    }
 }
 
 fn inverse(order: &[isize], rank: usize) -> SmallVec<[isize; 5]> {
@@ -176,7 +200,7 @@ impl<T: Float> Var<T> {
     pub fn mean(&self, axes: impl Into<Axes>) -> Result<Var<T>> {
         let reduced = axes.into().reduce("mean", self.shape())?;
         let count = self.numel() as f64 / reduced.kept.numel() as f64;
-        Ok(self.summed(reduced)?.scale(1.0 / count))
+        Ok(self.summed(reduced)?.divide(count))
     }
 
     #[track_caller]
@@ -234,7 +258,7 @@ impl<T: Float> Var<T> {
 
     #[track_caller]
     pub(crate) fn reshaped(&self, shape: Shape) -> Result<Var<T>> {
-        self.moved(self.value().reshape(&signed(&shape))?)
+        self.moved(self.value().reshape_to(shape)?)
     }
 
     /// The variable as `y`, which has the same elements in another shape.
@@ -338,71 +362,5 @@ impl<T: Float> Op<T, 1> for Pad {
 
     fn reads(&self, _: [bool; 1]) -> Reads<1> {
         Reads::NOTHING
-    }
-}
-
-/// The variables one after the other along `axis`, each put among zeros and added up: the sum's operands are
-/// linear.
-impl<T: Float> Var<T> {
-    /// The variables one after the other along `axis`.
-    ///
-    /// # Errors
-    /// If there are none, their shapes differ elsewhere than along `axis`, or they are on different tapes.
-    #[track_caller]
-    pub fn concat(vars: &[&Var<T>], axis: isize) -> Result<Var<T>> {
-        let values: SmallVec<[&Tensor<T>; 8]> = vars.iter().map(|var| var.value()).collect();
-        let y = Tensor::concat(&values, axis)?;
-        let axis = y.shape().axis("concat", axis)?;
-        let tape = crate::op::common_tape("concat", vars)?;
-        Ok(crate::op::record(tape, Concat { axis }, vars, y))
-    }
-
-    /// The variables along a new axis before `axis` (counted in the result).
-    ///
-    /// # Errors
-    /// If there are none, their shapes differ, or they are on different tapes.
-    #[track_caller]
-    pub fn stack(vars: &[&Var<T>], axis: isize) -> Result<Var<T>> {
-        if let [first, rest @ ..] = vars
-            && let Some(other) = rest.iter().find(|other| other.shape() != first.shape())
-        {
-            return Err(Error::new(
-                "stack",
-                format!("shapes differ: {} and {}", first.shape(), other.shape()),
-            ));
-        }
-        let mut parts: SmallVec<[Var<T>; 8]> = SmallVec::new();
-        for var in vars {
-            parts.push(var.unsqueeze(axis)?);
-        }
-        Var::concat(&parts.iter().collect::<SmallVec<[&Var<T>; 8]>>(), axis)
-    }
-}
-
-/// Concatenation, of any number of operands.
-struct Concat {
-    axis: usize,
-}
-
-impl<T: Float> crate::op::AnyOp<T> for Concat {
-    fn name(&self) -> &'static str {
-        "concat"
-    }
-
-    fn vjp(&self, x: &[Var<T>], _: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<crate::op::Cotangents<T>> {
-        let mut begin = 0;
-        let mut parts = crate::op::Cotangents::new();
-        for (x, &wanted) in x.iter().zip(wants) {
-            let end = begin + x.shape()[self.axis] as isize;
-            let mut ranges: SmallVec<[Slice; 5]> = SmallVec::from_elem((..).into(), self.axis);
-            ranges.push((begin..end).into());
-            parts.push(if wanted { Some(g.slice(&ranges)?) } else { None });
-            begin = end;
-        }
-        Ok(parts)
-    }
-
-    fn reads(&self, wants: &[bool]) -> (SmallVec<[bool; 3]>, bool) {
-        (SmallVec::from_elem(false, wants.len()), false)
     }
 }

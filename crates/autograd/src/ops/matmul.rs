@@ -31,9 +31,14 @@ impl<T: Float> Op<T, 2> for Product {
             false => g.product(b, Transposed { a: false, b: !tb }),
             true => b.product(g, Transposed { a: tb, b: true }),
         };
-        let to_b = || match tb {
-            false => a.product(g, Transposed { a: !ta, b: false }),
-            true => g.product(a, Transposed { a: true, b: ta }),
+        let to_b = || {
+            // A right operand that all batches share gets one tall product, not a sum of many.
+            let shared = b.rank() == 2 && a.rank() > 2 && !ta;
+            let (a, g) = if shared { (a.rows()?, g.rows()?) } else { (a.clone(), g.clone()) };
+            match tb {
+                false => a.product(&g, Transposed { a: !ta, b: false }),
+                true => g.product(&a, Transposed { a: true, b: ta }),
+            }
         };
         Ok([
             if wants[0] { Some(to_a()?.sum_to(a.shape().clone())?) } else { None },
@@ -77,6 +82,17 @@ impl<T: Float> Var<T> {
         Product(transposed).apply([self, other])
     }
 
+    /// The variable as a matrix: all axes but the last are merged.
+    #[track_caller]
+    fn rows(&self) -> Result<Var<T>> {
+        let Some((&last, leading)) = self.shape().split_last() else { return self.reshape(&[1, 1]) };
+        if leading.len() == 1 {
+            return Ok(self.clone());
+        }
+        let rows = leading.iter().fold(1, |rows: usize, &n| rows.saturating_mul(n));
+        self.reshaped([rows, last].into())
+    }
+
     /// y = x·Wᵀ + b for `self` of shape `[..., in]`, `weight` `[out, in]` and `bias` `[out]`.
     /// [PyTorch](https://pytorch.org/docs/stable/generated/torch.nn.functional.linear.html)
     ///
@@ -92,10 +108,7 @@ impl<T: Float> Var<T> {
             return Err(linear_error(self, weight, bias));
         }
         // Leading axes are one long batch, so that all gradients are plain products.
-        let rows = match self.rank() {
-            2 => self.clone(),
-            _ => self.reshape(&[-1, *features as isize])?,
-        };
+        let rows = self.rows()?;
         let y = rows.product(weight, Transposed { a: false, b: true })?;
         let y = match bias {
             Some(bias) => y.add(bias)?,

@@ -2,6 +2,7 @@
 //! a rotation of slots, and the rest is made of these.
 
 mod binary;
+mod concat;
 mod conv;
 mod linear;
 mod loss;

@@ -26,13 +26,17 @@ impl<T: Float> Linear<T> for Pick {
     const NAME: &'static str = "max_pool";
 
     fn map(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        let (x, index) = (x.reshape(&self.flat())?, self.flat_index()?);
+        let (x, index) = (x.reshape_to(self.planes)?, self.flat_index()?);
         let y = x.gather(1, &index)?;
-        y.reshape(&signed(self.index.shape()))
+        y.reshape_to(self.index.shape())
     }
 
     fn adjoint(&self, whole: &Shape) -> Put {
         Put { whole: whole.clone(), pick: self.clone() }
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.index.held_bytes()
     }
 }
 
@@ -42,28 +46,24 @@ impl<T: Float> Linear<T> for Put {
 
     fn map(&self, g: &Tensor<T>) -> Result<Tensor<T>> {
         let index = self.pick.flat_index()?;
-        let g = g.reshape(&signed(index.shape()))?;
-        Tensor::zeros(self.pick.planes)?.scatter_add(1, &index, &g)?.reshape(&signed(&self.whole))
+        let g = g.reshape_to(index.shape())?;
+        Tensor::scatter_add_zeros(self.pick.planes, 1, &index, &g)?.reshape_to(&self.whole)
     }
 
     fn adjoint(&self, _: &Shape) -> Pick {
         self.pick.clone()
     }
+
+    fn held_bytes(&self) -> usize {
+        self.pick.index.held_bytes()
+    }
 }
 
 impl Pick {
-    fn flat(&self) -> [isize; 2] {
-        self.planes.map(|extent| extent as isize)
-    }
-
     fn flat_index(&self) -> Result<Tensor<i64>> {
         let elements = self.index.numel() / self.planes[0].max(1);
-        self.index.reshape(&[self.planes[0] as isize, elements as isize])
+        self.index.reshape_to([self.planes[0], elements])
     }
-}
-
-fn signed(shape: &Shape) -> Vec<isize> {
-    shape.iter().map(|&extent| extent as isize).collect()
 }
 
 /// The average of each window.
@@ -118,7 +118,7 @@ impl<T: Float> Var<T> {
         window: impl Into<Window<D>>,
         dilation: [usize; D],
     ) -> Result<(Var<T>, Tensor<i64>)> {
-        let op = ["max_pool1d", "max_pool2d", "max_pool3d"][D - 1];
+        let op = const { ["max_pool1d", "max_pool2d", "max_pool3d"][D - 1] };
         let (x, batched) = self.batched::<D>(op)?;
         let pooling = Pooling::max(op, x.shape(), window.into(), dilation)?;
         let (y, index) = pooling.max_of(x.value())?;
@@ -139,7 +139,7 @@ impl<T: Float> Var<T> {
     /// window.
     #[track_caller]
     pub fn avg_pool<const D: usize>(&self, window: impl Into<Window<D>>, divisor: Divisor) -> Result<Var<T>> {
-        let op = ["avg_pool1d", "avg_pool2d", "avg_pool3d"][D - 1];
+        let op = const { ["avg_pool1d", "avg_pool2d", "avg_pool3d"][D - 1] };
         let (x, batched) = self.batched::<D>(op)?;
         let pooling = Pooling::average(op, x.shape(), window.into())?;
         Map(Average { pooling, divisor }).apply([&x])?.unbatched(batched)

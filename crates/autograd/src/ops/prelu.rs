@@ -1,6 +1,6 @@
 //! The rectifier with a learnable slope.
 
-use retrograd_tensor::{Error, Float, Result};
+use retrograd_tensor::{Error, Float, Result, Tensor};
 
 use crate::Var;
 
@@ -26,6 +26,8 @@ impl<T: Float> Var<T> {
         column.resize(self.rank().saturating_sub(1).max(1), 1);
         let slopes = weight.reshape(if weight.numel() == 1 { &[] } else { &column })?;
         let positive = self.value().map(|x| x > T::ZERO);
-        Var::where_(&positive, self, &self.mul(&slopes)?)
+        // Masked before it is multiplied: an infinite x > 0 must not reach the slope as 0·∞.
+        let below = Var::where_(&positive, &Var::from(Tensor::scalar(T::ZERO)), self)?;
+        Var::where_(&positive, self, &below.mul(&slopes)?)
     }
 }

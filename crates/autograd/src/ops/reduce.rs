@@ -63,7 +63,7 @@ impl<T: Float> Var<T> {
         let axes = axes.into();
         let count = self.numel() as f64 / axes.reduce("var", self.shape())?.kept.numel() as f64;
         let centred = self.sub(&self.mean(keepdim(axes.clone()))?)?;
-        Ok(centred.square().sum(axes)?.scale(1.0 / (count - correction).max(0.0)))
+        Ok(centred.square().sum(axes)?.divide((count - correction).max(0.0)))
     }
 }
 

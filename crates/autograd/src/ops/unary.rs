@@ -64,20 +64,21 @@ impl<T: Float, F: Elementwise> Op<T, 1> for Unary<F> {
         if x.tape().is_some() || g.tape().is_some() {
             return Ok([Some(g.mul(&f.slope(x.clone(), y.clone()))?)]);
         }
+        // What the slope does not need is NaN, so that a function that needs more than it says is found out.
         let gx = match F::NEEDS {
             Needs::Nothing => g.value().map(
                 #[inline(always)]
-                |g| f.pull(g, g, g),
+                |g| f.pull(g, T::NAN, T::NAN),
             ),
             Needs::X => g.value().zip(
                 x.value(),
                 #[inline(always)]
-                |g, x| f.pull(g, x, x),
+                |g, x| f.pull(g, x, T::NAN),
             )?,
             Needs::Y => g.value().zip(
                 y.value(),
                 #[inline(always)]
-                |g, y| f.pull(g, y, y),
+                |g, y| f.pull(g, T::NAN, y),
             )?,
             Needs::Both => g.value().zip3(
                 x.value(),
@@ -176,6 +177,9 @@ fn c<T: Float>(value: f64) -> T {
 elementwise! {
     /// y = `factor`·x.
     Scale scale(factor) Nothing: |x| x * factor; |_, _| N::constant(factor);
+
+    /// y = x/`divisor`.
+    Divide divide(divisor) Nothing: |x| x / divisor; |_, _| N::constant(1.0 / divisor);
 
     /// y = x + `term`.
     Shift shift(term) Nothing: |x| x + term; |_, _| N::constant(1.0);

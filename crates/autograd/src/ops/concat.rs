@@ -1,0 +1,71 @@
+//! Concatenation, the one operation of any number of operands. Linear: its adjoint cuts the cotangent up.
+
+use retrograd_tensor::{Error, Float, Result, Slice, Tensor};
+use smallvec::SmallVec;
+
+use crate::Var;
+use crate::op::{AnyOp, Cotangents, common_tape, record};
+
+/// Concatenation, of any number of operands.
+struct Concat {
+    axis: usize,
+}
+
+impl<T: Float> AnyOp<T> for Concat {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn vjp(&self, x: &[Var<T>], _: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<Cotangents<T>> {
+        let mut begin = 0;
+        let mut parts = Cotangents::new();
+        for (x, &wanted) in x.iter().zip(wants) {
+            let end = begin + x.shape()[self.axis] as isize;
+            let mut ranges: SmallVec<[Slice; 5]> = SmallVec::from_elem((..).into(), self.axis);
+            ranges.push((begin..end).into());
+            parts.push(if wanted { Some(g.slice(&ranges)?) } else { None });
+            begin = end;
+        }
+        Ok(parts)
+    }
+
+    fn reads(&self, wants: &[bool]) -> (SmallVec<[bool; 3]>, bool) {
+        (SmallVec::from_elem(false, wants.len()), false)
+    }
+}
+
+impl<T: Float> Var<T> {
+    /// The variables one after the other along `axis`.
+    ///
+    /// # Errors
+    /// If there are none, their shapes differ elsewhere than along `axis`, or they are on different tapes.
+    #[track_caller]
+    pub fn concat(vars: &[&Var<T>], axis: isize) -> Result<Var<T>> {
+        let values: SmallVec<[&Tensor<T>; 8]> = vars.iter().map(|var| var.value()).collect();
+        let y = Tensor::concat(&values, axis)?;
+        let axis = y.shape().axis("concat", axis)?;
+        let tape = common_tape("concat", vars)?;
+        Ok(record(tape, Concat { axis }, vars, y))
+    }
+
+    /// The variables along a new axis before `axis` (counted in the result).
+    ///
+    /// # Errors
+    /// If there are none, their shapes differ, or they are on different tapes.
+    #[track_caller]
+    pub fn stack(vars: &[&Var<T>], axis: isize) -> Result<Var<T>> {
+        if let [first, rest @ ..] = vars
+            && let Some(other) = rest.iter().find(|other| other.shape() != first.shape())
+        {
+            return Err(Error::new(
+                "stack",
+                format!("shapes differ: {} and {}", first.shape(), other.shape()),
+            ));
+        }
+        let mut parts: SmallVec<[Var<T>; 8]> = SmallVec::new();
+        for var in vars {
+            parts.push(var.unsqueeze(axis)?);
+        }
+        Var::concat(&parts.iter().collect::<SmallVec<[&Var<T>; 8]>>(), axis)
+    }
+}
