@@ -185,6 +185,7 @@ fn uniform<T: Float>(bound: f64, shape: &Shape, rng: &mut dyn Rng) -> Result<Ten
     Tensor::rand(shape, -bound, bound, &mut &mut *rng)
 }
 
+#[track_caller]
 fn finite(scale: f64) -> Result<()> {
     if scale.is_finite() && scale >= 0.0 {
         return Ok(());

@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::Location;
 
 use retrograd_autograd::Var;
-use retrograd_tensor::{Float, Result, Tensor};
+use retrograd_tensor::{Error, Float, Result, Tensor};
 
 use crate::{Item, ItemMut, Module, Path};
 
@@ -21,6 +21,7 @@ pub trait Layer<T: Float = f32>: Module<T> {
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
+    #[track_caller]
     fn predict(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
         Ok(self.forward(&Var::from(x))?.into_value())
     }
@@ -29,7 +30,18 @@ pub trait Layer<T: Float = f32>: Module<T> {
 impl<T: Float, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
-        (**self).forward(x)
+        let line = Location::caller();
+        (**self).forward(x).map_err(|error| blame(error, line))
+    }
+}
+
+/// The error with the line that called a layer. A call through `dyn` loses it: a layer of this crate then names
+/// itself, while a layer of the user's names the line in its own `forward`, which stays.
+fn blame(error: Error, line: &'static Location<'static>) -> Error {
+    let this_crate = file!().trim_end_matches("layer.rs");
+    match error.location() {
+        Some(at) if at.file().starts_with(this_crate) => error.called_from(line),
+        _ => error,
     }
 }
 
@@ -105,16 +117,16 @@ impl<T: Float> Layer<T> for Sequential<T> {
         let line = Location::caller();
         let mut y = x.clone();
         for (i, layer) in self.layers.iter().enumerate() {
-            y = layer.forward(&y).map_err(|error| error.within(i).called_from(line))?;
+            y = layer.forward(&y).map_err(|error| blame(error.within(i), line))?;
         }
         Ok(y)
     }
 }
 
-/// A [`Sequential`] of the layers listed.
+/// A [`Sequential`] of the layers listed, in `f32`; one in `f64` is `Sequential::<f64>::new().then(…)`.
 #[macro_export]
 macro_rules! sequential {
     ($($layer:expr),* $(,)?) => {
-        $crate::Sequential::new()$(.then($layer))*
+        <$crate::Sequential>::new()$(.then($layer))*
     };
 }

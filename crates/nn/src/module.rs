@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use retrograd_autograd::{Buffer, Parameter};
+use retrograd_autograd::{Buffer, Gradients, Parameter};
 use retrograd_tensor::{Error, Float, Result, Shape, Tensor};
 
 /// Something that holds parameters and buffers: a layer, a model, a parameter itself.
@@ -30,6 +30,14 @@ pub trait Module<T: Float = f32> {
     /// How many numbers are trained.
     fn num_parameters(&self) -> usize {
         self.parameters().iter().filter(|(_, p)| !p.is_frozen()).map(|(_, p)| p.value().numel()).sum()
+    }
+
+    /// The paths of the trained parameters that have no gradient: the loss does not depend on them, or the path to
+    /// them was cut by a `detach`, a bare variable or a function without derivative.
+    fn missing_gradients(&self, gradients: &Gradients<T>) -> Vec<String> {
+        let parameters = self.parameters().into_iter();
+        let missing = parameters.filter(|(_, p)| !p.is_frozen() && gradients.get(p).is_none());
+        missing.map(|(path, _)| path).collect()
     }
 
     /// Every parameter and buffer with its path, in the order of declaration: what a file of the model holds.
@@ -247,6 +255,15 @@ impl<T: Float, M: Module<T>> Module<T> for Vec<M> {
 ///     hidden: usize,
 /// }
 /// module!(Mlp { fc1, fc2 } ignoring { hidden });
+/// ```
+///
+/// ```compile_fail,E0027
+/// # use retrograd_nn::{Linear, Module, module};
+/// struct Mlp {
+///     fc1: Linear,
+///     fc2: Linear,
+/// }
+/// module!(Mlp { fc1 }); // pattern does not mention field `fc2`
 /// ```
 ///
 /// A struct that is generic in its numbers says so, and further parameters stand after it: `module!(Net<T> { fc

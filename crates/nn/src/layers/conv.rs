@@ -19,7 +19,8 @@ use crate::{Layer, Size, module};
 /// # use retrograd_nn::{Conv2d, Layer, Tensor, init::XavierNormal};
 /// # use rand::SeedableRng;
 /// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
-/// let conv = Conv2d::new(3, 8, 5).stride(2).padding([2, 1]).init(XavierNormal::default()).build(rng)?;
+/// let conv = Conv2d::new(3, 8, 5).stride(2).padding([2, 1]).init(XavierNormal::default());
+/// let conv: Conv2d = conv.build(rng)?;
 /// let y = conv.predict(&Tensor::zeros([1, 3, 28, 28])?)?;
 /// assert_eq!(*y.shape(), [1, 8, 14, 13]);
 /// # Ok::<(), retrograd_nn::Error>(())
@@ -143,7 +144,7 @@ impl<const D: usize, T: Float> ConvBuilder<D, T> {
     #[track_caller]
     pub fn build(self, rng: &mut impl Rng) -> Result<Conv<D, T>> {
         let Self { in_channels, out_channels, kernel_size, stride, dilation, groups, .. } = self;
-        let op = ["conv1d", "conv2d", "conv3d"][D - 1];
+        let op = const { ["conv1d", "conv2d", "conv3d"][D - 1] };
         if groups == 0 || !in_channels.is_multiple_of(groups) || !out_channels.is_multiple_of(groups) {
             let fact = format!(
                 "{groups} groups do not divide {in_channels} input and {out_channels} output channels"

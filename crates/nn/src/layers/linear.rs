@@ -1,5 +1,7 @@
 //! The linear (fully connected) layer.
 
+use std::panic::Location;
+
 use rand::Rng;
 use retrograd_autograd::{Parameter, Var};
 use retrograd_tensor::{Error, Float, Result, Shape};
@@ -89,8 +91,10 @@ pub(super) fn weight_and_bias<T: Float>(
         ));
     }
     let default = Uniform::by_fan_in(&shape)?;
+    // A call of a trait object does not hand on its line.
+    let line = Location::caller();
     let weight = match init {
-        Some(init) => init.sample(&shape, &mut rng)?,
+        Some(init) => init.sample(&shape, &mut rng).map_err(|error| error.called_from(line))?,
         None => default.sample(&shape, &mut rng)?,
     };
     let bias = match bias {

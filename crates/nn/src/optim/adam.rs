@@ -37,11 +37,11 @@ impl<T: Float> Moments<T> {
         gradients: &Gradients<T>,
     ) -> Result<()> {
         let Self { learning_rate, betas: (beta1, beta2), eps, weight_decay, .. } = *self;
-        check(op, "learning rate", learning_rate, Setting::NonNegative)?;
-        check(op, "first beta", beta1, Setting::Share)?;
-        check(op, "second beta", beta2, Setting::Share)?;
-        check(op, "epsilon", eps, Setting::NonNegative)?;
-        check(op, "weight decay", weight_decay, Setting::NonNegative)?;
+        check(op, "a learning rate", learning_rate, Setting::NonNegative)?;
+        check(op, "a first beta", beta1, Setting::Share)?;
+        check(op, "a second beta", beta2, Setting::Share)?;
+        check(op, "an epsilon", eps, Setting::NonNegative)?;
+        check(op, "a weight decay", weight_decay, Setting::NonNegative)?;
         let [b1, b2, fresh1, fresh2] = [beta1, beta2, 1.0 - beta1, 1.0 - beta2].map(T::from_f64);
         let (in_gradient, shrink) = match decay {
             Decay::Gradient => (weight_decay, 1.0),

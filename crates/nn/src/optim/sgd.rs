@@ -63,10 +63,10 @@ impl<T: Float> Sgd<T> {
 
     #[track_caller]
     fn check_settings(&self) -> Result<()> {
-        check("sgd", "learning rate", self.learning_rate, Setting::NonNegative)?;
-        check("sgd", "momentum", self.momentum, Setting::NonNegative)?;
-        check("sgd", "dampening", self.dampening, Setting::Any)?;
-        check("sgd", "weight decay", self.weight_decay, Setting::NonNegative)?;
+        check("sgd", "a learning rate", self.learning_rate, Setting::NonNegative)?;
+        check("sgd", "a momentum", self.momentum, Setting::NonNegative)?;
+        check("sgd", "a dampening", self.dampening, Setting::Any)?;
+        check("sgd", "a weight decay", self.weight_decay, Setting::NonNegative)?;
         if self.nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
             let fact = format!(
                 "Nesterov's momentum wants a momentum and no dampening, found {} and {}",
