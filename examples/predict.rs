@@ -10,7 +10,6 @@ mod lenet;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Parser;
 use lenet::LeNet;
@@ -34,17 +33,8 @@ struct Options {
     light_on_dark: bool,
 }
 
-fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(options: &Options) -> Result<()> {
+fn main() -> Result<()> {
+    let options = Options::parse();
     let about = About::read(&options.model)?;
     // The weights are about to be replaced; any generator will do.
     let mut model = LeNet::new(about.shape, about.classes, &mut StdRng::seed_from_u64(0))?;
@@ -57,7 +47,7 @@ fn run(options: &Options) -> Result<()> {
             Ok(number) => {
                 let test = match &mut test {
                     Some(test) => test,
-                    none => none.insert(test_images(options, &about)?),
+                    none => none.insert(test_images(&options, &about)?),
                 };
                 let image = DataLoader::new(test.subset(&[number])?, 1)?.epoch(0).next();
                 let (image, label) = image.ok_or_else(|| Error::outside("predict", "an empty batch"))?;
@@ -110,7 +100,8 @@ impl About {
         let shape: [usize; 3] = numbers(get("shape")?)?.try_into().ok()?;
         let classes = get("classes")?.parse().ok()?;
         // A damaged header must not ask for a network of absurd size.
-        let sane = shape.iter().chain([&classes]).all(|&extent| (1..=4096).contains(&extent));
+        let pixels = shape.iter().try_fold(1usize, |pixels, &extent| pixels.checked_mul(extent))?;
+        let sane = (1..=1 << 16).contains(&pixels) && (1..=1 << 12).contains(&classes);
         let normalization = Normalization::new(get("scale")?.parse().ok()?, &mean, &std).ok()?;
         sane.then_some(Self { shape, classes, normalization })
     }

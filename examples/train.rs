@@ -9,7 +9,6 @@ mod lenet;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
@@ -31,7 +30,7 @@ struct Options {
     #[arg(long, default_value_t = 64)]
     batch: usize,
     /// Learning rate of the first epoch; it falls to zero along half a cosine
-    #[arg(long, default_value_t = 2e-3)]
+    #[arg(long, default_value_t = 2e-3, allow_negative_numbers = true)]
     lr: f64,
     /// Seed of the weights and of the order of the images; the same seed gives the same model, bit by bit
     #[arg(long, default_value_t = 42)]
@@ -44,17 +43,8 @@ struct Options {
     output: PathBuf,
 }
 
-fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(options: &Options) -> Result<()> {
+fn main() -> Result<()> {
+    let options = Options::parse();
     if let Some(threads) = options.threads {
         tensor::set_num_threads(threads)?;
     }
@@ -105,7 +95,16 @@ fn run(options: &Options) -> Result<()> {
             let loss = logits.cross_entropy(&labels)?;
             let gradients = loss.backward()?;
             optimizer.step(&mut model, &gradients)?;
-            total += f64::from(loss.item()?) * batch as f64;
+            let loss = f64::from(loss.item()?);
+            if !loss.is_finite() {
+                let fact = format!(
+                    "the loss is {loss} in epoch {}: try a smaller --lr than {}",
+                    epoch + 1,
+                    options.lr
+                );
+                return Err(Error::outside("train", fact));
+            }
+            total += loss * batch as f64;
             images_seen += batch;
             progress.advance(format!("loss {:.4}", total / images_seen as f64));
         }

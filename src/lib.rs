@@ -65,7 +65,9 @@ pub mod prelude {
         Buffer, Gradients, Op, Parameter, Reads, Tape, Var, grad, gradcheck, gradgradcheck,
     };
     pub use crate::data::{DataLoader, Dataset, Images, digits};
-    pub use crate::nn::init::{KaimingNormal, KaimingUniform, XavierNormal, XavierUniform};
+    pub use crate::nn::init::{
+        Fan, KaimingNormal, KaimingUniform, Nonlinearity, XavierNormal, XavierUniform,
+    };
     pub use crate::nn::*;
     pub use crate::tensor::{Error, Float, Result, Shape, Tensor, keepdim};
     pub use crate::{load, save};
@@ -73,3 +75,8 @@ pub mod prelude {
     pub use rand::{Rng, SeedableRng};
     pub use retrograd_nn::{module, sequential};
 }
+
+/// The README's code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
