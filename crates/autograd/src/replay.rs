@@ -125,7 +125,8 @@ pub(crate) fn grad_where_any<T: Float>(
 #[track_caller]
 fn recorded<'a, T: Float>(op: &'static str, var: &'a Var<T>) -> Result<(&'a Tape<T>, Key)> {
     let (Some(tape), Some(key)) = (var.tape(), var.key()) else {
-        let fact = "the variable is not recorded: it depends on no parameter and no leaf of a tape";
+        let fact =
+            "the variable is not recorded: feed the model with `tape.constant(x)`, or make `x` a `tape.leaf`";
         return Err(Error::new(op, fact));
     };
     if var.is_stale() {
@@ -172,12 +173,6 @@ struct Replay<'a, T: Float> {
     tape: &'a Tape<T>,
     /// The cotangent of the variable at each position, as far as it is known.
     cotangents: Vec<Option<Var<T>>>,
-}
-
-/// What a replay meets at a position.
-enum Passed<T: Float> {
-    Leaf(Option<ParamId>),
-    Op(Step<T>),
 }
 
 /// An operation taken from the tape to be pulled back.
@@ -231,12 +226,9 @@ impl<'a, T: Float> Replay<'a, T> {
             };
             let Some(g) = g else { continue };
             let key = self.tape.nodes().order().get(position).copied().ok_or_else(|| stale(self.op))?;
-            let step = match self.step(key, keep)? {
-                Passed::Leaf(parameter) => {
-                    leaf(key, parameter, g);
-                    continue;
-                }
-                Passed::Op(step) => step,
+            let Some(step) = self.step(key, keep)? else {
+                leaf(key, self.tape.parameter_at(key), g);
+                continue;
             };
             let wants: SmallVec<[bool; 3]> = step.positions.iter().map(|p| p.is_some_and(&wanted)).collect();
             if wants.contains(&true) {
@@ -268,14 +260,14 @@ impl<'a, T: Float> Replay<'a, T> {
         Ok(())
     }
 
-    /// What is recorded at `key`, ready to be pulled back.
+    /// The operation at `key`, ready to be pulled back; nothing if a leaf is there.
     #[track_caller]
-    fn step(&self, key: Key, keep: Keep) -> Result<Passed<T>> {
+    fn step(&self, key: Key, keep: Keep) -> Result<Option<Step<T>>> {
         let mut nodes = self.tape.nodes_mut();
         let Some(node) = nodes.get_mut(key) else { return Err(stale(self.op)) };
         let at = node.at;
         let op = match &node.kind {
-            Kind::Leaf(parameter) => return Ok(Passed::Leaf(*parameter)),
+            Kind::Leaf(_) => return Ok(None),
             Kind::Op(op) if !node.spent => op.clone(),
             kind => {
                 let name = kind.name().unwrap_or_default();
@@ -307,7 +299,7 @@ impl<'a, T: Float> Replay<'a, T> {
         };
         let inputs = inputs.into_iter().map(attach).collect();
         let output = attach(Saved { value: output, key: Some(key) });
-        Ok(Passed::Op(Step { op, at, inputs, output, positions }))
+        Ok(Some(Step { op, at, inputs, output, positions }))
     }
 
     /// Adds to the cotangent at a position.

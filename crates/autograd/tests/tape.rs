@@ -19,7 +19,8 @@ fn refuses<V>(result: Result<V>, text: &str) {
 
 const STALE: &str = "an operand was recorded before its tape was cleared; compute it again";
 const FOREIGN: &str = "two operands are on two different tapes; a computation lives on one";
-const NOT_RECORDED: &str = "the variable is not recorded: it depends on no parameter and no leaf of a tape";
+const NOT_RECORDED: &str =
+    "the variable is not recorded: feed the model with `tape.constant(x)`, or make `x` a `tape.leaf`";
 
 mod recording {
     use super::*;

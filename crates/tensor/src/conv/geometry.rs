@@ -80,9 +80,9 @@ impl Geometry {
         let fits = Operands::new::<D>(op, input, weight, groups)?;
         let [out_channels, in_channels] = [weight[0], input[1]];
         if weight[1].checked_mul(groups) != Some(in_channels) {
+            let each = if groups == 1 { "".into() } else { format!(" / {groups}") };
             let fact = format!(
-                "input {input:?} has {in_channels} / {groups} channels in each group, but weight {weight:?} \
-                 takes {}",
+                "input {input:?} has {in_channels}{each} channels, but weight {weight:?} takes {}",
                 weight[1]
             );
             return Err(Error::new(op, fact));

@@ -251,7 +251,7 @@ fn what_cannot_be_convolved_is_refused_with_its_numbers() {
     assert!(fact(conv(&[1, 4, 28, 28], &[6, 2, 5, 5], 0, plain)).starts_with("0 groups"));
     assert_eq!(
         fact(conv(&[1, 4, 28, 28], &[6, 3, 5, 5], 2, plain)),
-        "input [1, 4, 28, 28] has 4 / 2 channels in each group, but weight [6, 3, 5, 5] takes 3"
+        "input [1, 4, 28, 28] has 4 / 2 channels, but weight [6, 3, 5, 5] takes 3"
     );
     assert_eq!(
         fact(conv(

@@ -1,0 +1,51 @@
+//! The memory of a training. The counters are the whole process's, so that this test is alone in its binary.
+
+use retrograd::prelude::*;
+use retrograd::tensor::memory_use;
+
+/// LeNet-5 for images of 28×28.
+fn lenet() -> Result<Sequential> {
+    let rng = &mut StdRng::seed_from_u64(42);
+    Ok(sequential![
+        Conv2d::new(1, 6, 5).padding(2).build(rng)?,
+        Tanh,
+        AvgPool2d::new(2),
+        Conv2d::new(6, 16, 5).build(rng)?,
+        Tanh,
+        AvgPool2d::new(2),
+        Flatten::default(),
+        Linear::new(400, 120).build(rng)?,
+        Tanh,
+        Linear::new(120, 84).build(rng)?,
+        Tanh,
+        Linear::new(84, 10).build(rng)?,
+    ])
+}
+
+#[test]
+fn a_training_step_of_lenet_in_steady_state_asks_the_system_for_no_tensor_memory() {
+    let mut model = lenet().unwrap();
+    let mut optimizer = Sgd::new(0.01).momentum(0.9);
+    let tape = Tape::seeded(42);
+    let images = Tensor::randn([32, 1, 28, 28], &mut StdRng::seed_from_u64(1)).unwrap();
+    let labels = Tensor::from_vec((0..32).map(|i| i % 10).collect(), [32]).unwrap();
+    let mut step = || -> Result<f32> {
+        tape.clear();
+        let loss = model.forward(&tape.constant(images.clone()))?.cross_entropy(&labels)?;
+        optimizer.step(&mut model, &loss.backward()?)?;
+        loss.item()
+    };
+    let first = step().unwrap();
+    // How many kernels' scratch is in use at once depends on how the threads meet.
+    for _ in 0..15 {
+        step().unwrap();
+    }
+    let before = memory_use();
+    for _ in 0..20 {
+        step().unwrap();
+    }
+    let after = memory_use();
+    assert_eq!(after.system_requests, before.system_requests);
+    assert_eq!(after.live, before.live, "nothing stays behind after a step");
+    assert!(step().unwrap() < first, "it does train");
+}
