@@ -155,9 +155,9 @@ impl<'a, T: Float> Run<'a, T> {
         self.within(rounding).compare(name, found.value(), &Tensor::scalar(expected))
     }
 
-    /// What rounding may grow to; `rounding` is what a relative disturbance of 1e-15 in the initial weights grew to. In
-    /// double precision a thousand times that is allowed, in single precision a hundred times what its own rounding, some
-    /// 1e-7, grows to in proportion.
+    /// What rounding may grow to; `rounding` is what a relative disturbance of 1e-15 in the initial weights
+    /// grew to. In double precision a thousand times that is allowed, in single precision a hundred times what
+    /// its own rounding, some 1e-7, grows to in proportion.
     fn within(&self, rounding: f64) -> Tolerance {
         let usual = Tolerance::of::<T>(self.case);
         match T::NAME {
