@@ -75,7 +75,7 @@ fn index(positions: &[i64]) -> Tensor<i64> {
 
 /// Element-wise functions, each on an awkward shape and on a scalar.
 fn unary() -> Vec<Case> {
-    let anywhere: [Unary; 15] = [
+    let anywhere: Vec<Unary> = vec![
         ("scale", |x| x.scale(-1.7)),
         ("shift", |x| x.shift(0.3)),
         ("exp", Var::exp),
@@ -86,6 +86,7 @@ fn unary() -> Vec<Case> {
         ("cos", Var::cos),
         ("sigmoid", Var::sigmoid),
         ("tanh", Var::tanh),
+        ("softsign", Var::softsign),
         ("relu", Var::relu),
         ("leaky_relu", |x| x.leaky_relu(0.2)),
         ("clamp", |x| x.clamp(-0.5, 0.7)),

@@ -8,7 +8,7 @@ impl<T: Float> Var<T> {
     /// The mean over the batch of −ln softmax(x)\[target\]: `self` holds logits `[n, classes]` or `[n, classes,
     /// d₁, …]`, or `[classes]` of one example; `target` the class numbers, `[n]`, `[n, d₁, …]` or a scalar. NaN
     /// for an empty batch.
-    /// [PyTorch](https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html)
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html)
     ///
     /// # Errors
     /// If the shapes do not fit, or a target is no class.
@@ -40,7 +40,7 @@ impl<T: Float> Var<T> {
     }
 
     /// The mean of (x − target)² over all elements.
-    /// [PyTorch](https://pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html)
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html)
     ///
     /// # Errors
     /// If the shapes differ.

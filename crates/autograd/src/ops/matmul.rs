@@ -94,7 +94,7 @@ impl<T: Float> Var<T> {
     }
 
     /// y = x·Wᵀ + b for `self` of shape `[..., in]`, `weight` `[out, in]` and `bias` `[out]`.
-    /// [PyTorch](https://pytorch.org/docs/stable/generated/torch.nn.functional.linear.html)
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html)
     ///
     /// # Errors
     /// If the shapes do not fit.

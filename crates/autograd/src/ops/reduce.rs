@@ -119,7 +119,7 @@ impl<T: Float> Op<T, 1> for Softmax {
 
 impl<T: Float> Var<T> {
     /// ln of [`softmax`](Self::softmax), without its rounding: x − max − ln Σ e^(x − max) along `axis`.
-    /// [PyTorch](https://pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html)
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html)
     ///
     /// # Errors
     /// If the axis does not exist.
@@ -129,7 +129,7 @@ impl<T: Float> Var<T> {
     }
 
     /// eˣ/Σ eˣ along `axis`: positive numbers that sum to 1.
-    /// [PyTorch](https://pytorch.org/docs/stable/generated/torch.nn.Softmax.html)
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html)
     ///
     /// # Errors
     /// If the axis does not exist.

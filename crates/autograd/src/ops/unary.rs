@@ -225,14 +225,23 @@ elementwise! {
     /// The hyperbolic tangent y = (eˣ − e⁻ˣ)/(eˣ + e⁻ˣ); y' = 1 − y².
     Tanh tanh() Y: |x| x.tanh(); |_, y| -(y.clone() * y) + 1.0;
 
+    /// y = x/(1 + |x|), in (−1, 1); y' = (1 − |y|)².
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softsign.html)
+    Softsign softsign() Y:
+        |x| x / (T::ONE + x.abs());
+        |_, y| {
+            let rest = -(y.clone() * sign(y)) + 1.0;
+            rest.clone() * rest
+        };
+
     /// y = max(0, x); NaN stays NaN. The slope at 0 is 0.
-    /// [PyTorch](https://pytorch.org/docs/stable/generated/torch.nn.ReLU.html)
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html)
     Relu relu() Y:
         |x| if x <= T::ZERO { T::ZERO } else { x };
         |_, y| N::select(y.test(|y| y <= c(0.0)), N::constant(0.0), N::constant(1.0));
 
     /// y = x where x > 0, else `negative_slope`·x; the slope at 0 is `negative_slope`.
-    /// [PyTorch](https://pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html)
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html)
     LeakyRelu leaky_relu(negative_slope) X:
         |x| if x > T::ZERO { x } else { x * negative_slope };
         |x, _| N::select(x.test(|x| x > c(0.0)), N::constant(1.0), N::constant(negative_slope));
