@@ -7,6 +7,7 @@ mod conv;
 mod linear;
 mod loss;
 mod matmul;
+mod pad;
 mod pool;
 mod prelu;
 mod reduce;

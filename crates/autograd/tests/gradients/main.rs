@@ -1,0 +1,165 @@
+//! Every operation's gradients, and the gradients of its gradients, against central differences.
+//!
+//! A case is a row in one of the rooms: what it shows, the inputs, the function. The last test reads the sources
+//! of the operations and fails when one of them stands in no case.
+
+mod binary;
+mod convolution;
+mod elementwise;
+mod fan_out;
+mod linear;
+mod pooling;
+mod products;
+mod reductions;
+mod sources;
+
+use std::collections::BTreeSet;
+use std::num::NonZeroI64;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use retrograd_autograd::{Tape, Var, grad_with, gradcheck, gradgradcheck};
+use retrograd_tensor::{Divisor, Result, Slice, Sliding, Tensor, Transposed, Window, keepdim};
+
+type V = Var<f64>;
+type Unary = (&'static str, fn(&V) -> V);
+type Binary = (&'static str, fn(&V, &V) -> Result<V>);
+
+/// A row of the table, the number of inputs forgotten.
+struct Case {
+    name: &'static str,
+    first: Box<dyn Fn() -> Result<()>>,
+    second: Box<dyn Fn() -> Result<()>>,
+    /// The names of the operations that the function itself records.
+    operations: Box<dyn Fn() -> Result<Vec<&'static str>>>,
+}
+
+fn case<const N: usize>(
+    name: &'static str,
+    inputs: [Tensor<f64>; N],
+    f: impl Fn([&V; N]) -> Result<V> + Clone + 'static,
+) -> Case {
+    let (x, f1) = (inputs.clone(), f.clone());
+    let (x2, f2) = (inputs.clone(), f.clone());
+    let record = move || {
+        let tape = Tape::new();
+        let leaves = inputs.each_ref().map(|x| tape.leaf(x.clone()));
+        f(leaves.each_ref())?;
+        Ok(tape.operations())
+    };
+    Case {
+        name,
+        first: Box::new(move || gradcheck(&f1, x.clone())),
+        second: Box::new(move || gradgradcheck(&f2, x2.clone())),
+        operations: Box::new(record),
+    }
+}
+
+/// Normal numbers, the same for the same shape and `seed`: neither equal to each other nor at a kink.
+fn normal<const R: usize>(shape: [usize; R], seed: u64) -> Tensor<f64> {
+    Tensor::randn(shape, &mut StdRng::seed_from_u64(seed)).unwrap()
+}
+
+/// Numbers from ½ to 2, where logarithms, roots and quotients are tame.
+fn positive<const R: usize>(shape: [usize; R], seed: u64) -> Tensor<f64> {
+    Tensor::rand(shape, 0.5, 2.0, &mut StdRng::seed_from_u64(seed)).unwrap()
+}
+
+/// The adjoint of a linear `map` of variables of `shape`, as a function of the cotangent: the pullback,
+/// recorded.
+fn adjoint<const R: usize>(
+    map: impl Fn(&V) -> Result<V> + Clone,
+    shape: [usize; R],
+) -> impl Fn([&V; 1]) -> Result<V> + Clone {
+    move |[g]| {
+        let tape = g.tape().cloned().unwrap_or_else(Tape::new);
+        let x = tape.leaf(normal(shape, 99));
+        let [gx] = grad_with(&map(&x)?, [&x], g)?;
+        Ok(gx)
+    }
+}
+
+fn index(positions: &[i64]) -> Tensor<i64> {
+    Tensor::from_slice(positions, [positions.len()]).unwrap()
+}
+
+fn cases() -> Vec<Case> {
+    let rooms = [
+        binary::cases,
+        convolution::cases,
+        elementwise::cases,
+        fan_out::cases,
+        linear::cases,
+        pooling::cases,
+        products::cases,
+        reductions::cases,
+    ];
+    rooms.iter().flat_map(|cases| cases()).collect()
+}
+
+/// Runs a check of every case and reports all that failed at once.
+fn all(check: impl Fn(&Case) -> Result<()>) {
+    let cases = cases();
+    let wrong = cases.iter().filter_map(|case| Some(format!("{}: {}", case.name, check(case).err()?)));
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{} of {} cases are wrong:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_gradient_is_the_slope_of_its_function() {
+    all(|case| (case.first)());
+}
+
+#[test]
+fn every_gradient_of_a_gradient_is_the_slope_of_the_gradient() {
+    all(|case| (case.second)());
+}
+
+#[test]
+fn third_derivatives_are_the_slopes_of_second_derivatives() {
+    fn third(f: impl Fn(&V) -> Result<V>, x: Tensor<f64>) -> Result<()> {
+        let gradient = |[x]: [&V; 1]| {
+            let y = f(x)?;
+            // Off the tape nothing is differentiated; there the check only asks for the shape.
+            if !y.is_recorded() {
+                return Ok(x.clone());
+            }
+            let [g] = grad_with(&y, [x], &Var::from(normal([1], 5).broadcast_to(y.shape())?))?;
+            Ok(g)
+        };
+        gradgradcheck(gradient, [x])
+    }
+    let w = normal([3, 2], 2);
+    let kernel = normal([2, 1, 2, 2], 3);
+    type Row<'a> = (&'static str, Tensor<f64>, Box<dyn Fn(&V) -> Result<V> + 'a>);
+    let rows: [Row<'_>; 7] = [
+        ("tanh", normal([2, 3], 1), Box::new(|x| Ok(x.tanh()))),
+        ("division", positive([2, 3], 1), Box::new(|x| Ok(x / (x * x + 1.0)))),
+        ("pow", positive([3], 1), Box::new(|x| x.pow(&x.square()))),
+        ("softmax", normal([2, 3], 1), Box::new(|x| x.softmax(1))),
+        ("log_softmax", normal([3, 2], 1), Box::new(|x| x.log_softmax(0))),
+        ("a layer", normal([2, 3], 1), Box::new(|x| Ok(x.matmul(&Var::from(&w))?.sigmoid()))),
+        (
+            "conv",
+            normal([1, 1, 3, 3], 1),
+            Box::new(|x| Ok(x.conv(&Var::from(&kernel), None, 1, Sliding::<2>::default())?.exp())),
+        ),
+    ];
+    for (name, x, f) in rows {
+        third(f, x).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
+fn every_operation_stands_in_a_case() {
+    let checked: BTreeSet<String> =
+        cases().iter().flat_map(|case| (case.operations)().unwrap()).map(String::from).collect();
+    let written = sources::operations();
+    let overlooked: Vec<&String> = written.difference(&checked).collect();
+    assert!(overlooked.is_empty(), "operations of src/ops/ that no case records: {overlooked:?}");
+    let unread: Vec<&String> = checked.difference(&written).collect();
+    assert!(
+        unread.is_empty(),
+        "operations that the reader of src/ops/ misses, so that it may miss others: {unread:?}"
+    );
+}

@@ -1,0 +1,42 @@
+//! PyTorch's behaviour where it is easily got wrong: a named test for each rule, on numbers easily followed.
+
+mod averages;
+mod convolutions;
+mod losses;
+mod maxima;
+mod rectifiers;
+mod windows;
+
+use std::num::NonZeroI64;
+
+use retrograd_nn::{
+    AvgPool1d, AvgPool2d, Conv1d, Conv2d, Layer, LeakyReLU, MaxPool1d, MaxPool2d, PReLU, Padding, Parameter,
+    RReLU, ReLU, Shape, Tape, Tensor, Var, init,
+};
+
+use crate::{refuses, rng};
+
+const NAN: f64 = f64::NAN;
+const LOWEST: f64 = f64::NEG_INFINITY;
+
+/// The output for `x`, and the gradient of the sum of the outputs.
+fn run(layer: &impl Layer<f64>, x: Tensor<f64>) -> (Tensor<f64>, Tensor<f64>) {
+    let x = Tape::new().leaf(x);
+    let y = layer.forward(&x).unwrap();
+    let gradients = y.sum(..).unwrap().backward().unwrap();
+    (y.into_value(), gradients.wrt(&x).unwrap().clone())
+}
+
+/// As [`run`], of numbers along one axis of one channel.
+fn along<const N: usize>(layer: &impl Layer<f64>, x: [f64; N]) -> (Vec<f64>, Vec<f64>) {
+    let (y, gradient) = run(layer, Tensor::from([x]));
+    (y.to_vec(), gradient.to_vec())
+}
+
+/// Equal bits but for the payload of NaN.
+#[track_caller]
+fn assert_same(found: &[f64], expected: &[f64]) {
+    let same = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan());
+    let equal = found.len() == expected.len() && std::iter::zip(found, expected).all(same);
+    assert!(equal, "{found:?}, expected {expected:?}");
+}

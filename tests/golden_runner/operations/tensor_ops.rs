@@ -1,0 +1,104 @@
+//! Arithmetic, products, reductions, shapes and positions.
+
+use retrograd::autograd::Var;
+use retrograd::tensor::{Float, Slice};
+use serde_json::Value;
+
+use super::{Call, Outcome, Output, Stop};
+
+pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output<T>>>> {
+    let y = match call.op() {
+        // Element by element.
+        "add" => call.pair().and_then(|[a, b]| Ok(a.add(b)?))?,
+        "sub" => call.pair().and_then(|[a, b]| Ok(a.sub(b)?))?,
+        "mul" => call.pair().and_then(|[a, b]| Ok(a.mul(b)?))?,
+        "div" => call.pair().and_then(|[a, b]| Ok(a.div(b)?))?,
+        "pow" => call.pair().and_then(|[a, b]| Ok(a.pow(b)?))?,
+        "maximum" => call.pair().and_then(|[a, b]| Ok(a.maximum(b)?))?,
+        "minimum" => call.pair().and_then(|[a, b]| Ok(a.minimum(b)?))?,
+        "pow_scalar" => call.x()?.powf(call.float("exponent")?),
+        "neg" => call.x()?.neg(),
+        "abs" => call.x()?.abs(),
+        "exp" => call.x()?.exp(),
+        "log" => call.x()?.ln(),
+        "log1p" => call.x()?.ln_1p(),
+        "expm1" => call.x()?.exp_m1(),
+        "sqrt" => call.x()?.sqrt(),
+        "square" => call.x()?.square(),
+        "reciprocal" => call.x()?.reciprocal(),
+        "sin" => call.x()?.sin(),
+        "cos" => call.x()?.cos(),
+        "clamp" => {
+            let bound = |name| match call.argument(name) {
+                Value::Null => Ok(None),
+                _ => call.float(name).map(Some),
+            };
+            let low = bound("min")?.unwrap_or(f64::NEG_INFINITY);
+            call.x()?.clamp(low, bound("max")?.unwrap_or(f64::INFINITY))
+        }
+        "where" => Var::where_(&call.mask("cond")?, call.var("x0")?, call.var("x1")?)?,
+
+        // Products and reductions.
+        "matmul" => call.pair().and_then(|[a, b]| Ok(a.matmul(b)?))?,
+        "sum" => call.x()?.sum(call.axes()?)?,
+        "mean" => call.x()?.mean(call.axes()?)?,
+        "amax" => call.x()?.amax(call.axes()?)?,
+        "amin" => call.x()?.amin(call.axes()?)?,
+        "var" => call.x()?.var(call.axes()?, call.float("correction")?)?,
+        "argmax" | "argmin" => {
+            call.only("keepdim", false)?;
+            let (x, axis) = (call.x()?.value(), call.integer("dim")?);
+            return Ok(Some(vec![Output::Index(if call.op() == "argmax" {
+                x.argmax(axis)?
+            } else {
+                x.argmin(axis)?
+            })]));
+        }
+
+        // Shapes and positions.
+        "transpose" => call.x()?.transpose(call.integer("dim0")?, call.integer("dim1")?)?,
+        "permute" => call.x()?.permute(&call.integers("dims")?)?,
+        "reshape" => call.x()?.reshape(&call.integers("shape")?)?,
+        "flatten" => call.x()?.flatten_range(call.integer("start_dim")?, call.integer("end_dim")?)?,
+        "squeeze" => call.x()?.squeeze(call.integer("dim")?)?,
+        "unsqueeze" => call.x()?.unsqueeze(call.integer("dim")?)?,
+        "expand" => call.x()?.broadcast_to(call.shape("shape")?)?,
+        "slice" => call.x()?.slice(&ranges(call)?)?,
+        "pad" => pad(call)?,
+        "concat" => Var::concat(&call.series(), call.integer("dim")?)?,
+        "stack" => Var::stack(&call.series(), call.integer("dim")?)?,
+        "index_select" => call.x()?.index_select(call.integer("dim")?, call.index("index")?)?,
+        "gather" => call.x()?.gather(call.integer("dim")?, call.index("index")?)?,
+        "scatter_add" => {
+            call.x()?.scatter_add(call.integer("dim")?, call.index("index")?, call.var("src")?)?
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(vec![Output::Var(y)]))
+}
+
+/// One `[start, stop, step]` an axis, as in Python.
+fn ranges<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Slice>> {
+    let range = |range: &Value| {
+        let step = range[2].as_u64()?;
+        let (start, stop) = (range[0].as_i64(), range[1].as_i64());
+        Some(Slice {
+            start: start.unwrap_or(0) as isize,
+            stop: stop.map(|stop| stop as isize),
+            step: step as usize,
+        })
+    };
+    let ranges: Option<_> = call.argument("ranges").as_array().into_iter().flatten().map(range).collect();
+    ranges.ok_or_else(|| Stop::unknown("ranges"))
+}
+
+/// The padding lists (before, after) from the last axis backwards.
+fn pad<T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
+    call.only("mode", "constant")?;
+    let (x, listed) = (call.x()?, call.integers("pad")?);
+    let mut padding = vec![(0, 0); x.rank()];
+    for (axis, pair) in padding.iter_mut().rev().zip(listed.chunks_exact(2)) {
+        *axis = (pair[0], pair[1]);
+    }
+    Ok(x.pad(&padding, call.float("value")?)?)
+}
