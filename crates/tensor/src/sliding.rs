@@ -1,9 +1,9 @@
-//! Convolution and pooling of tensors: the shapes checked, the kernels called.
+//! Convolution, pooling and resampling of tensors: the shapes checked, the kernels called.
 
 use crate::conv::{Geometry, Slot, solve};
-use crate::pool::{Divisor, Pooling, avg_pool, avg_pool_adjoint, max_pool};
-use crate::storage::Storage;
-use crate::{Error, Float, Result, Shape, Tensor};
+use crate::pool::{Divisor, Pooling, Unpooling, avg_pool, avg_pool_adjoint, max_pool, put};
+use crate::resample::{Resampling, resample};
+use crate::{Element, Error, Float, Result, Shape, Tensor};
 
 impl Geometry {
     /// Solves the trilinear form for `slot`, given the tensors in [`Slot::operands`].
@@ -27,23 +27,24 @@ impl Pooling {
     /// than all numbers, the last.
     ///
     /// # Errors
-    /// If `x` has not the shape that the pooling was made for.
+    /// If `x` has not the shape that the pooling was made for, or there is no memory for the result.
     #[track_caller]
     pub fn max_of<T: Float>(&self, x: &Tensor<T>) -> Result<(Tensor<T>, Tensor<i64>)> {
         expect_shape("max_pool", x, &self.input())?;
-        let mut index = Storage::unspecified(self.output().numel());
-        let y = Tensor::written(self.output(), |y| max_pool(self, x.as_slice(), y, index.make_mut()));
-        Ok((y, Tensor::stored(self.output(), index)))
+        let mut y = Tensor::unspecified("max_pool", self.output())?;
+        let mut index = Tensor::unspecified("max_pool", self.output())?;
+        max_pool(self, x.as_slice(), y.make_mut(), index.make_mut());
+        Ok((y, index))
     }
 
     /// The average of each window.
     ///
     /// # Errors
-    /// If `x` has not the shape that the pooling was made for.
+    /// If `x` has not the shape that the pooling was made for, or there is no memory for the result.
     #[track_caller]
     pub fn average_of<T: Float>(&self, divisor: Divisor, x: &Tensor<T>) -> Result<Tensor<T>> {
         expect_shape("avg_pool", x, &self.input())?;
-        Ok(Tensor::written(self.output(), |y| avg_pool(self, divisor, x.as_slice(), y)))
+        Tensor::try_written("avg_pool", self.output(), |y| avg_pool(self, divisor, x.as_slice(), y))
     }
 
     /// The adjoint of [`average_of`](Self::average_of): each element of `g`, divided, goes to all inputs that
@@ -58,8 +59,50 @@ impl Pooling {
     }
 }
 
+impl Unpooling {
+    /// Zeros, with each element of `x` at the place in its plane that `index` names, counted flat. Of several at
+    /// one place the last in row-major order stays, whatever the number of threads.
+    ///
+    /// # Errors
+    /// If `x` or `index` has not the shape that the unpooling was made for, an index lies outside the plane, or
+    /// there is no memory for the result.
+    #[track_caller]
+    pub fn put<T: Float>(&self, index: &Tensor<i64>, x: &Tensor<T>) -> Result<Tensor<T>> {
+        expect_shape("max_unpool", x, self.input())?;
+        expect_shape("max_unpool", index, self.input())?;
+        self.check(index.as_slice())?;
+        let place = |y: &mut [T]| put(self, index.as_slice(), x.as_slice(), y);
+        Tensor::try_written("max_unpool", self.output().clone(), place)
+    }
+}
+
+impl Resampling {
+    /// What each output reads of the inputs.
+    ///
+    /// # Errors
+    /// If `x` has not the shape that the resampling was made for, or there is no memory for the result.
+    #[track_caller]
+    pub fn of<T: Float>(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
+        expect_shape("interpolate", x, self.input())?;
+        let map = |y: &mut [T]| resample(&self.passes(), x.as_slice(), y);
+        Tensor::try_written("interpolate", self.output().clone(), map)
+    }
+
+    /// The adjoint of [`of`](Self::of): each element of `g` is added, weighted, to the inputs that it was read
+    /// from.
+    ///
+    /// # Errors
+    /// If `g` has not the shape of the resampling's result.
+    #[track_caller]
+    pub fn spread<T: Float>(&self, g: &Tensor<T>) -> Result<Tensor<T>> {
+        expect_shape("interpolate", g, self.output())?;
+        let map = |gx: &mut [T]| resample(&self.adjoint_passes(), g.as_slice(), gx);
+        Tensor::try_written("interpolate", self.input().clone(), map)
+    }
+}
+
 #[track_caller]
-fn expect_shape<T: Float>(op: &'static str, x: &Tensor<T>, expected: &Shape) -> Result<()> {
+fn expect_shape<T: Element>(op: &'static str, x: &Tensor<T>, expected: &Shape) -> Result<()> {
     if x.shape() != expected {
         return Err(Error::new(op, format!("expected shape {expected}, found {}", x.shape())));
     }

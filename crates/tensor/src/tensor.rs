@@ -69,10 +69,27 @@ impl<T: Element> Tensor<T> {
         Self { shape, data }
     }
 
-    /// A tensor of these elements.
-    pub(crate) fn stored(shape: Shape, data: Storage<T>) -> Self {
-        debug_assert_eq!(shape.numel(), data.len());
-        Self { shape, data }
+    /// As [`written`](Self::written), of a shape that the settings of `op` ask for, which may be absurd.
+    ///
+    /// # Errors
+    /// If the system has not that much memory.
+    #[track_caller]
+    pub(crate) fn try_written(op: &'static str, shape: Shape, fill: impl FnOnce(&mut [T])) -> Result<Self> {
+        let mut tensor = Self::unspecified(op, shape)?;
+        fill(tensor.make_mut());
+        Ok(tensor)
+    }
+
+    /// A tensor whose elements are unspecified, to be written by a kernel that writes others as well.
+    ///
+    /// # Errors
+    /// If the system has not that much memory.
+    #[track_caller]
+    pub(crate) fn unspecified(op: &'static str, shape: Shape) -> Result<Self> {
+        match Storage::try_unspecified(shape.numel()) {
+            Some(data) => Ok(Self { shape, data }),
+            None => Err(Error::new(op, format!("there is no memory for a result of shape {shape}"))),
+        }
     }
 
     /// A tensor of which only the shape is kept; reading its elements panics. The tape keeps these in place of

@@ -26,6 +26,29 @@ impl<const D: usize> From<[usize; D]> for Window<D> {
     }
 }
 
+/// The extent of an adaptive pooling's result for each of `D` axes; none keeps the input's. Made from one number
+/// for all axes, or an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OutputSize<const D: usize>(pub [Option<usize>; D]);
+
+impl<const D: usize> From<usize> for OutputSize<D> {
+    fn from(all: usize) -> Self {
+        Self([Some(all); D])
+    }
+}
+
+impl<const D: usize> From<[usize; D]> for OutputSize<D> {
+    fn from(each: [usize; D]) -> Self {
+        Self(each.map(Some))
+    }
+}
+
+impl<const D: usize> From<[Option<usize>; D]> for OutputSize<D> {
+    fn from(each: [Option<usize>; D]) -> Self {
+        Self(each)
+    }
+}
+
 /// A fully resolved pooling over 1, 2 or 3 axes of tensors `[batch, channels, …]`: which inputs each output
 /// sees.
 ///
@@ -71,9 +94,9 @@ impl Pooling {
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html).
     ///
     /// # Errors
-    /// If a kernel, stride or dilation is 0, the padding exceeds half of the window, the input is smaller
-    /// than the window, a window would see padding alone, or a number overflows. `op` is the operation that
-    /// the message names.
+    /// If a kernel, stride, dilation or extent other than that of the batch is 0, the padding exceeds half of the
+    /// window, the input is smaller than the window, a window would see padding alone, or a number overflows. `op`
+    /// is the operation that the message names.
     #[track_caller]
     pub fn max<const D: usize>(
         op: &'static str,
@@ -87,23 +110,37 @@ impl Pooling {
     /// Average pooling of a tensor `[batch, channels, …]`; the extents are those of [`Pooling::max`].
     ///
     /// # Errors
-    /// As [`Pooling::max`].
+    /// As [`Pooling::max`], and over three axes if the unpadded input is smaller than the window (a rule of
+    /// PyTorch's).
     #[track_caller]
     pub fn average<const D: usize>(op: &'static str, input: &[usize], window: Window<D>) -> Result<Self> {
-        Self::sliding(op, input, window, [1; D])
+        let pooling = Self::sliding(op, input, window, [1; D])?;
+        let small = |&axis: &usize| D == 3 && input[axis + 2] < window.kernel[axis];
+        if let Some(axis) = (0..D).find(small) {
+            let (input, kernel, name) = (input[axis + 2], window.kernel[axis], axis_name(axis));
+            let fact = format!("input {input} at axis {name} (expected at least {kernel}, the kernel)");
+            return Err(Error::new(op, fact));
+        }
+        Ok(pooling)
     }
 
     /// Pooling of a tensor `[batch, channels, …]` to the extents `output`, by windows from ⌊o·H/O⌋ to ⌈(o +
     /// 1)·H/O⌉.
     ///
     /// # Errors
-    /// If an extent is 0 or a number overflows.
+    /// If an extent other than that of the batch is 0, or a number overflows.
     #[track_caller]
-    pub fn adaptive<const D: usize>(op: &'static str, input: &[usize], output: [usize; D]) -> Result<Self> {
-        check_rank::<D>(op, input)?;
+    pub fn adaptive<const D: usize>(
+        op: &'static str,
+        input: &[usize],
+        output: impl Into<OutputSize<D>>,
+    ) -> Result<Self> {
+        check_input::<D>(op, input)?;
+        let OutputSize(output) = output.into();
         let mut sides = [Side::Adaptive { input: 1, output: 1 }; 3];
         for (axis, i) in (0..D).zip(3 - D..3) {
-            let (input, output) = (input[axis + 2], output[axis]);
+            let input = input[axis + 2];
+            let output = output[axis].unwrap_or(input);
             if input == 0 || output == 0 {
                 return Err(Error::new(
                     op,
@@ -128,7 +165,7 @@ impl Pooling {
         window: Window<D>,
         dilation: [usize; D],
     ) -> Result<Self> {
-        check_rank::<D>(op, input)?;
+        check_input::<D>(op, input)?;
         let mut sides = [Side::Adaptive { input: 1, output: 1 }; 3];
         for (axis, i) in (0..D).zip(3 - D..3) {
             let (kernel, stride, padding) = (window.kernel[axis], window.stride[axis], window.padding[axis]);
@@ -266,16 +303,18 @@ impl std::fmt::Display for Side {
     }
 }
 
+/// Checks that there are a batch, at least one channel, and `D` axes more.
 #[track_caller]
-fn check_rank<const D: usize>(op: &'static str, input: &[usize]) -> Result<()> {
-    if input.len() == D + 2 {
-        return Ok(());
-    }
-    let fact = format!(
-        "input {input:?} has {} axes (expected {}: batch, channels and {D} more)",
-        input.len(),
-        D + 2
-    );
+pub(crate) fn check_input<const D: usize>(op: &'static str, input: &[usize]) -> Result<()> {
+    let axes = D + 2;
+    let fact = match input {
+        [_, 0, ..] => format!("input {input:?} has no channels (expected at least 1)"),
+        _ if input.len() == axes => return Ok(()),
+        _ => {
+            let found = input.len();
+            format!("input {input:?} has {found} axes (expected {axes}: batch, channels and {D} more)")
+        }
+    };
     Err(Error::new(op, fact))
 }
 

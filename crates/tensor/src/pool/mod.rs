@@ -2,9 +2,11 @@
 //!
 //! A plane is one channel of one image. What an output sees is a range of inputs along each axis, whether
 //! windows slide or adapt to the input's extent, so that one set of loops computes both. They go through a
-//! line of outputs at a time, and through the lines of inputs that it sees.
+//! line of outputs at a time, and through the lines of inputs that it sees. Unpooling puts maxima back to where
+//! they were.
 
 mod geometry;
+mod unpool;
 
 #[cfg(test)]
 mod tests;
@@ -14,11 +16,14 @@ use std::num::NonZeroI64;
 use rayon::prelude::*;
 use smallvec::SmallVec;
 
-pub use geometry::{Pooling, Window};
+pub use geometry::{OutputSize, Pooling, Window};
+pub use unpool::Unpooling;
 
 use crate::storage::Storage;
 use crate::{Float, par, simd};
+pub(crate) use geometry::check_input;
 use geometry::{Reach, Reaches};
+pub(crate) use unpool::put;
 
 /// What an average divides the sum of a window by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

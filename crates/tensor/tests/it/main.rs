@@ -10,6 +10,8 @@ mod oracle;
 mod product;
 mod random;
 mod reduce;
+mod resampling;
 mod softmax;
 mod tensor;
 mod threads;
+mod unpooling;
