@@ -12,5 +12,7 @@ mod pool;
 mod prelu;
 mod reduce;
 pub(crate) mod unary;
+mod unpool;
+mod upsample;
 
 pub use unary::{Elementwise, Needs, Unary};

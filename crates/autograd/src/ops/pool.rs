@@ -1,6 +1,6 @@
 //! Pooling. Maximum pooling picks elements, average pooling is linear; each owes its adjoint.
 
-use retrograd_tensor::{Divisor, Float, Pooling, Result, Shape, Tensor, Window};
+use retrograd_tensor::{Divisor, Error, Float, OutputSize, Pooling, Result, Shape, Tensor, Window};
 
 use super::linear::{Linear, Map};
 use crate::Var;
@@ -8,7 +8,7 @@ use crate::op::Op;
 
 /// The elements that `index` names, counted flat in each plane: `y[p][i] = x[p][index[p][i]]`.
 #[derive(Clone, Debug)]
-struct Pick {
+pub(super) struct Pick {
     /// The shapes of input and result, planes first: `[planes, elements of a plane]`.
     planes: [usize; 2],
     index: Tensor<i64>,
@@ -16,7 +16,7 @@ struct Pick {
 
 /// Elements added into zeros where `index` names: the adjoint of [`Pick`].
 #[derive(Clone, Debug)]
-struct Put {
+pub(super) struct Put {
     whole: Shape,
     pick: Pick,
 }
@@ -60,6 +60,12 @@ impl<T: Float> Linear<T> for Put {
 }
 
 impl Pick {
+    /// The elements that `index` names in the planes of `x` `[n, c, …]`, which has at least one channel.
+    pub(super) fn new(x: &Shape, index: Tensor<i64>) -> Self {
+        let elements = x[2..].iter().product();
+        Self { planes: [x[0] * x[1], elements], index }
+    }
+
     fn flat_index(&self) -> Result<Tensor<i64>> {
         let elements = self.index.numel() / self.planes[0].max(1);
         self.index.reshape_to([self.planes[0], elements])
@@ -120,13 +126,13 @@ impl<T: Float> Var<T> {
     ) -> Result<(Var<T>, Tensor<i64>)> {
         let op = const { ["max_pool1d", "max_pool2d", "max_pool3d"][D - 1] };
         let (x, batched) = self.batched::<D>(op)?;
-        let pooling = Pooling::max(op, x.shape(), window.into(), dilation)?;
-        let (y, index) = pooling.max_of(x.value())?;
-        let [n, c, plane @ ..] = &x.shape()[..] else {
-            unreachable!("a batched variable has at least two axes")
-        };
-        let planes = [n * c, plane.iter().product()];
-        let y = Map(Pick { planes, index: index.clone() }).apply_to([&x], y)?.unbatched(batched)?;
+        x.maxima(&Pooling::max(op, x.shape(), window.into(), dilation)?, batched)
+    }
+
+    #[track_caller]
+    fn maxima(&self, pooling: &Pooling, batched: bool) -> Result<(Var<T>, Tensor<i64>)> {
+        let (y, index) = pooling.max_of(self.value())?;
+        let y = Map(Pick::new(self.shape(), index.clone())).apply_to([self], y)?.unbatched(batched)?;
         let index = if batched { index } else { index.squeeze(0)? };
         Ok((y, index))
     }
@@ -143,6 +149,97 @@ impl<T: Float> Var<T> {
         let (x, batched) = self.batched::<D>(op)?;
         let pooling = Pooling::average(op, x.shape(), window.into())?;
         Map(Average { pooling, divisor }).apply([&x])?.unbatched(batched)
+    }
+
+    /// The average of windows along the last `D` axes of `[n, c, …]` (or `[c, …]`) that cover the input evenly:
+    /// output o of O sees the inputs from ⌊o·H/O⌋ to before ⌈(o + 1)·H/O⌉ of H. `output_size` has O for each axis,
+    /// as one number or an array; `None` keeps H.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html)
+    ///
+    /// # Errors
+    /// If an extent other than that of the batch is 0 in input or result.
+    #[track_caller]
+    pub fn adaptive_avg_pool<const D: usize>(&self, output_size: impl Into<OutputSize<D>>) -> Result<Var<T>> {
+        let op = const { ["adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"][D - 1] };
+        let (x, batched) = self.batched::<D>(op)?;
+        let pooling = Pooling::adaptive(op, x.shape(), output_size)?;
+        Map(Average { pooling, divisor: Divisor::ExcludePadding }).apply([&x])?.unbatched(batched)
+    }
+
+    /// The maximum of the windows of [`adaptive_avg_pool`](Self::adaptive_avg_pool), and where it stands: its
+    /// position in the plane, counted flat. Of equal maxima the first wins, NaN wins over all.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool2d.html)
+    ///
+    /// # Errors
+    /// As [`adaptive_avg_pool`](Self::adaptive_avg_pool).
+    #[track_caller]
+    pub fn adaptive_max_pool<const D: usize>(
+        &self,
+        output_size: impl Into<OutputSize<D>>,
+    ) -> Result<(Var<T>, Tensor<i64>)> {
+        let op = const { ["adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"][D - 1] };
+        let (x, batched) = self.batched::<D>(op)?;
+        x.maxima(&Pooling::adaptive(op, x.shape(), output_size)?, batched)
+    }
+
+    /// The average of each channel: `[n, c, …]` to `[n, c]`.
+    ///
+    /// # Errors
+    /// If there are fewer than three axes, or an extent other than that of the batch is 0.
+    #[track_caller]
+    pub fn global_avg_pool(&self) -> Result<Var<T>> {
+        self.channels("global_avg_pool")?.adaptive_avg_pool([1])?.squeeze(2)
+    }
+
+    /// The maximum of each channel: `[n, c, …]` to `[n, c]`. Of equal maxima the first takes the gradient.
+    ///
+    /// # Errors
+    /// As [`global_avg_pool`](Self::global_avg_pool).
+    #[track_caller]
+    pub fn global_max_pool(&self) -> Result<Var<T>> {
+        self.channels("global_max_pool")?.adaptive_max_pool([1])?.0.squeeze(2)
+    }
+
+    /// `[n, c, …]` as `[n, c, elements]`.
+    #[track_caller]
+    fn channels(&self, op: &'static str) -> Result<Var<T>> {
+        if self.rank() < 3 {
+            let fact = format!("expected [n, c, …] of at least 3 axes, found {}", self.shape());
+            return Err(Error::new(op, fact));
+        }
+        self.flatten(2)
+    }
+
+    /// The p-norm (Σ xᵖ)^(1/p) of each window along the last `D` axes of `[n, c, …]` (or `[c, …]`), without
+    /// absolute values, so that an odd p wants x ≥ 0. Computed, as by PyTorch, from the average of xᵖ times the
+    /// elements of a whole window: one that reaches beyond the input in ceil mode counts as if it were whole.
+    /// Where Σ xᵖ = 0 the gradient is 0.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool2d.html)
+    ///
+    /// # Errors
+    /// As [`avg_pool`](Self::avg_pool), and if `norm_type` is 0 or not finite or the window has padding.
+    #[track_caller]
+    pub fn lp_pool<const D: usize>(&self, norm_type: f64, window: impl Into<Window<D>>) -> Result<Var<T>> {
+        let op = const { ["lp_pool1d", "lp_pool2d", "lp_pool3d"][D - 1] };
+        let window = window.into();
+        if norm_type == 0.0 || !norm_type.is_finite() {
+            let fact = format!("expected a finite norm_type other than 0, found {norm_type}");
+            return Err(Error::new(op, fact));
+        }
+        if window.padding != [0; D] {
+            return Err(Error::new(op, format!("expected no padding, found {:?}", window.padding)));
+        }
+        let (x, batched) = self.batched::<D>(op)?;
+        let average =
+            Average { pooling: Pooling::average(op, x.shape(), window)?, divisor: Divisor::IncludePadding };
+        let powers = if norm_type == 2.0 { x.square() } else { x.powf(norm_type) };
+        let elements: f64 = window.kernel.iter().map(|&extent| extent as f64).product();
+        let sums = Map(average).apply([&powers])?.scale(elements);
+        // The root's slope at 0 is infinite; what goes around it has none.
+        let zero = sums.value().map(|sum| sum == T::ZERO);
+        let root = Var::where_(&zero, &Var::from(Tensor::scalar(T::ONE)), &sums)?.powf(1.0 / norm_type);
+        let nothing = Tensor::scalar(T::from_f64(0f64.powf(1.0 / norm_type)));
+        Var::where_(&zero, &Var::from(nothing), &root)?.unbatched(batched)
     }
 
     /// [`max_pool`](Self::max_pool) of images by square windows side by side.

@@ -12,6 +12,7 @@ mod pooling;
 mod products;
 mod reductions;
 mod sources;
+mod upsampling;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroI64;
@@ -19,7 +20,9 @@ use std::num::NonZeroI64;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use retrograd_autograd::{Tape, Var, grad_with, gradcheck, gradgradcheck};
-use retrograd_tensor::{Divisor, Result, Slice, Sliding, Tensor, Transposed, Window, keepdim};
+use retrograd_tensor::{
+    Divisor, Interpolation, Resize, Result, Slice, Sliding, Tensor, Transposed, Window, keepdim,
+};
 
 type V = Var<f64>;
 type Unary = (&'static str, fn(&V) -> V);
@@ -93,6 +96,7 @@ fn cases() -> Vec<Case> {
         pooling::cases,
         products::cases,
         reductions::cases,
+        upsampling::cases,
     ];
     rooms.iter().flat_map(|cases| cases()).collect()
 }
