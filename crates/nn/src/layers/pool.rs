@@ -21,6 +21,10 @@ use crate::{Layer, Size};
 /// assert_eq!(y, Tensor::from([[[4.0, 5.0]]]));
 /// # Ok::<(), retrograd_nn::Error>(())
 /// ```
+///
+/// # Errors
+/// [`forward`](Layer::forward) refuses a kernel, stride, dilation, or extent other than that of the batch of 0, more
+/// padding than half of the window, an input smaller than the window, and a window that sees padding alone.
 #[derive(Clone, Copy, Debug)]
 pub struct MaxPool<const D: usize> {
     window: Window<D>,
@@ -33,10 +37,41 @@ pub struct MaxPool<const D: usize> {
 /// in ceil mode; [`count_include_pad(false)`](Self::count_include_pad) leaves out the padding, and
 /// [`divisor_override`](Self::divisor_override) sets a number of its own.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html)
+///
+/// ```
+/// # use retrograd_nn::{AvgPool1d, Layer, Tensor};
+/// let y = AvgPool1d::new(3).stride(1).predict(&Tensor::from([[1.0f32, 2.0, 3.0, 10.0]]))?;
+/// assert_eq!(y, Tensor::from([[2.0, 5.0]]));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`MaxPool`]; over volumes also if the unpadded input is smaller than the kernel.
 #[derive(Clone, Copy, Debug)]
 pub struct AvgPool<const D: usize> {
     window: Window<D>,
     divisor: Divisor,
+}
+
+/// The p-norm (Σ xᵖ)^(1/p) of each window, without absolute values: an odd p wants x ≥ 0.
+///
+/// Extents as in [`MaxPool`], without padding. At p = 1 it is a sum. Where Σ xᵖ = 0 the gradient is 0. In ceil mode a
+/// window that reaches beyond the input counts as if it were whole: its sum is scaled up, as by PyTorch.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.LPPool2d.html)
+///
+/// ```
+/// # use retrograd_nn::{LPPool1d, Layer, Tensor};
+/// let y = LPPool1d::new(2.0, 2).predict(&Tensor::from([[3.0f32, 4.0, 5.0, 12.0]]))?;
+/// assert_eq!(y, Tensor::from([[5.0, 13.0]]));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`AvgPool`], and if the norm type is 0 or not finite.
+#[derive(Clone, Copy, Debug)]
+pub struct LPPool<const D: usize> {
+    norm_type: f64,
+    window: Window<D>,
 }
 
 /// Along sequences `[n, c, length]`.
@@ -51,6 +86,12 @@ pub type AvgPool1d = AvgPool<1>;
 pub type AvgPool2d = AvgPool<2>;
 /// Over volumes `[n, c, depth, height, width]`.
 pub type AvgPool3d = AvgPool<3>;
+/// Along sequences `[n, c, length]`.
+pub type LPPool1d = LPPool<1>;
+/// Over images `[n, c, height, width]`.
+pub type LPPool2d = LPPool<2>;
+/// Over volumes `[n, c, depth, height, width]`.
+pub type LPPool3d = LPPool<3>;
 
 impl<const D: usize> MaxPool<D> {
     /// Windows of `kernel_size`, side by side.
@@ -90,17 +131,19 @@ impl<const D: usize> AvgPool<D> {
     }
 }
 
+impl<const D: usize> LPPool<D> {
+    /// The norm of order `norm_type` of windows of `kernel_size`, side by side.
+    pub fn new(norm_type: f64, kernel_size: impl Into<Size<D>>) -> Self {
+        Self { norm_type, window: kernel_size.into().0.into() }
+    }
+}
+
 macro_rules! sliding_window {
     ($($Pool:ident)*) => {$(
         impl<const D: usize> $Pool<D> {
             /// How far apart neighbouring windows begin; the kernel size by default.
             pub fn stride(self, stride: impl Into<Size<D>>) -> Self {
                 Self { window: Window { stride: stride.into().0, ..self.window }, ..self }
-            }
-
-            /// Padding on both sides of the input; none by default.
-            pub fn padding(self, padding: impl Into<Size<D>>) -> Self {
-                Self { window: Window { padding: padding.into().0, ..self.window }, ..self }
             }
 
             /// Whether a last window that reaches beyond the padded input counts; it does not by default.
@@ -113,7 +156,19 @@ macro_rules! sliding_window {
     )*};
 }
 
-sliding_window!(MaxPool AvgPool);
+macro_rules! padded_window {
+    ($($Pool:ident)*) => {$(
+        impl<const D: usize> $Pool<D> {
+            /// Padding on both sides of the input; none by default.
+            pub fn padding(self, padding: impl Into<Size<D>>) -> Self {
+                Self { window: Window { padding: padding.into().0, ..self.window }, ..self }
+            }
+        }
+    )*};
+}
+
+sliding_window!(MaxPool AvgPool LPPool);
+padded_window!(MaxPool AvgPool);
 
 impl<const D: usize, T: Float> Layer<T> for MaxPool<D> {
     #[track_caller]
@@ -126,5 +181,12 @@ impl<const D: usize, T: Float> Layer<T> for AvgPool<D> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         x.avg_pool(self.window, self.divisor)
+    }
+}
+
+impl<const D: usize, T: Float> Layer<T> for LPPool<D> {
+    #[track_caller]
+    fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
+        x.lp_pool(self.norm_type, self.window)
     }
 }

@@ -8,6 +8,7 @@ mod modules;
 mod naive;
 mod optim;
 mod pins;
+mod pooling;
 
 use std::panic::Location;
 

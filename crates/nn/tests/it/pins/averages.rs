@@ -25,3 +25,16 @@ fn a_divisor_of_ones_own_replaces_every_count() {
     let layer = AvgPool1d::new(2).padding(1).divisor_override(NonZeroI64::new(4).unwrap());
     assert_eq!(along(&layer, [2.0, 4.0, 6.0]).0, [0.5, 2.5]);
 }
+
+#[test]
+fn a_norm_takes_no_absolute_values_and_has_no_gradient_where_all_is_zero() {
+    let layer = LPPool1d::new(2.0, 2);
+    assert_eq!(along(&layer, [3.0, -4.0, 0.0, 0.0]), (vec![5.0, 0.0], vec![0.6, -0.8, 0.0, 0.0]));
+    assert_eq!(along(&LPPool1d::new(1.0, 2), [3.0, -4.0]).0, [-1.0], "a sum");
+}
+
+#[test]
+fn a_norm_counts_a_window_that_ceil_mode_cuts_off_as_if_it_were_whole() {
+    let layer = LPPool1d::new(1.0, 2).ceil_mode(true);
+    assert_eq!(along(&layer, [3.0, 4.0, 5.0]).0, [7.0, 10.0]);
+}

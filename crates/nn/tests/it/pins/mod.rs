@@ -5,13 +5,16 @@ mod convolutions;
 mod losses;
 mod maxima;
 mod rectifiers;
+mod unpooling;
+mod upsampling;
 mod windows;
 
 use std::num::NonZeroI64;
 
 use retrograd_nn::{
-    AvgPool1d, AvgPool2d, Conv1d, Conv2d, Layer, LeakyReLU, MaxPool1d, MaxPool2d, PReLU, Padding, Parameter,
-    RReLU, ReLU, Shape, Tape, Tensor, Var, init,
+    AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, AvgPool2d, AvgPool3d, Conv1d, Conv2d, Interpolation,
+    LPPool1d, Layer, LeakyReLU, MaxPool1d, MaxPool2d, MaxUnpool1d, MaxUnpool2d, PReLU, Padding, Parameter,
+    RReLU, ReLU, Shape, Tape, Tensor, Upsample1d, Upsample2d, Var, init,
 };
 
 use crate::{refuses, rng};
