@@ -24,6 +24,7 @@ macro_rules! families {
 
 families! {
     activations_agree_with_pytorch: "activations";
+    adaptive_pooling_agrees_with_pytorch: "adaptive_pool";
     average_pooling_agrees_with_pytorch: "avg_pool";
     convolution_agrees_with_pytorch: "conv";
     transposed_convolution_agrees_with_pytorch: "conv_transpose";
@@ -31,9 +32,11 @@ families! {
     linear_layers_agree_with_pytorch: "linear";
     losses_agree_with_pytorch: "loss";
     maximum_pooling_agrees_with_pytorch: "max_pool";
+    maximum_unpooling_agrees_with_pytorch: "max_unpool";
     models_train_as_in_pytorch: "models";
     optimizers_take_the_steps_of_pytorch: "optim";
     tensor_operations_agree_with_pytorch: "tensor_ops";
+    upsampling_agrees_with_pytorch: "upsample";
 }
 
 #[test]

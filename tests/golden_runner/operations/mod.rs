@@ -7,6 +7,7 @@ mod linear;
 mod losses;
 mod pooling;
 mod tensor_ops;
+mod upsampling;
 
 use retrograd::tensor::Float;
 
@@ -23,6 +24,7 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T>>> {
         losses::compute,
         pooling::compute,
         tensor_ops::compute,
+        upsampling::compute,
     ];
     for compute in rooms {
         if let Some(outputs) = compute(call)? {

@@ -1,19 +1,29 @@
 //! Pooling.
 
 use retrograd::autograd::Var;
-use retrograd::nn::{AvgPool, Layer, MaxPool};
+use retrograd::nn::{AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, Layer, MaxPool, MaxUnpool};
 use retrograd::tensor::Float;
+use serde_json::Value;
 
-use super::{Call, Outcome, Output};
+use super::{Call, Outcome, Output, Stop};
 
 pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output<T>>>> {
     let y = match call.op() {
+        "adaptive_avg_pool1d" => AdaptiveAvgPool::<1>::new(output_size(call)?).forward(call.x()?)?,
+        "adaptive_avg_pool2d" => AdaptiveAvgPool::<2>::new(output_size(call)?).forward(call.x()?)?,
+        "adaptive_avg_pool3d" => AdaptiveAvgPool::<3>::new(output_size(call)?).forward(call.x()?)?,
+        "adaptive_max_pool1d" => return adaptive_maximum::<1, T>(call).map(Some),
+        "adaptive_max_pool2d" => return adaptive_maximum::<2, T>(call).map(Some),
+        "adaptive_max_pool3d" => return adaptive_maximum::<3, T>(call).map(Some),
         "avg_pool1d" => average::<1, T>(call)?,
         "avg_pool2d" => average::<2, T>(call)?,
         "avg_pool3d" => average::<3, T>(call)?,
         "max_pool1d" => return maximum::<1, T>(call).map(Some),
         "max_pool2d" => return maximum::<2, T>(call).map(Some),
         "max_pool3d" => return maximum::<3, T>(call).map(Some),
+        "max_unpool1d" => unpooled::<1, T>(call)?,
+        "max_unpool2d" => unpooled::<2, T>(call)?,
+        "max_unpool3d" => unpooled::<3, T>(call)?,
         _ => return Ok(None),
     };
     Ok(Some(vec![Output::Var(y)]))
@@ -40,4 +50,33 @@ fn average<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
         None => layer,
     };
     Ok(layer.forward(call.x()?)?)
+}
+
+/// One extent for each axis; null keeps the input's.
+fn output_size<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<[Option<usize>; D]> {
+    let value = call.argument("output_size");
+    let extent = |value: &Value| match value {
+        Value::Null => Some(None),
+        value => value.as_u64().map(|extent| Some(extent as usize)),
+    };
+    let extents: Option<Vec<Option<usize>>> =
+        value.as_array().and_then(|list| list.iter().map(extent).collect());
+    let extents = extents.and_then(|extents| extents.try_into().ok());
+    extents.ok_or_else(|| Stop::unknown(format!("output_size = {value}")))
+}
+
+fn adaptive_maximum<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T>>> {
+    let (y, index) = AdaptiveMaxPool::<D>::new(output_size(call)?).forward_with_indices(call.x()?)?;
+    Ok(vec![Output::Var(y), Output::Index(index)])
+}
+
+fn unpooled<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
+    let layer = MaxUnpool::<D>::new(call.extents("kernel_size")?)
+        .stride(call.extents("stride")?)
+        .padding(call.extents("padding")?);
+    let (x, index) = (call.x()?, call.index("indices")?);
+    Ok(match call.argument("output_size") {
+        Value::Null => layer.forward(x, index)?,
+        _ => layer.forward_to(x, index, &call.shape("output_size")?)?,
+    })
 }
