@@ -4,12 +4,14 @@
 mod binary;
 mod concat;
 mod conv;
+mod fold;
 mod linear;
 mod loss;
 mod matmul;
 mod pad;
 mod pool;
 mod prelu;
+mod rearrange;
 mod reduce;
 pub(crate) mod unary;
 mod unpool;

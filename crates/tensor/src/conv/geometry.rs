@@ -67,8 +67,8 @@ impl Geometry {
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html).
     ///
     /// # Errors
-    /// If the shapes do not fit each other or `groups`, a stride, dilation or kernel is 0, the padded input
-    /// is smaller than the kernel, or a number overflows. `op` is the operation that the message names.
+    /// If the shapes do not fit each other or `groups`, a stride, dilation or kernel is 0, the input is empty
+    /// along an axis or, padded, smaller than the kernel, or a number overflows. `op` is the operation that the message names.
     #[track_caller]
     pub fn convolution<const D: usize>(
         op: &'static str,
@@ -248,6 +248,9 @@ fn convolved(op: &'static str, i: usize, slide: Slide, input: usize, kernel: usi
     let Some(padded) = input.checked_add(before).and_then(|n| n.checked_add(after)) else {
         return Err(overflow(op, i, slide, input, kernel));
     };
+    if input == 0 {
+        return Err(empty(op, i));
+    }
     if padded < span {
         return Err(Error::new(
             op,
@@ -286,10 +289,7 @@ fn transposed(
         ));
     }
     let Some(steps) = small.checked_sub(1) else {
-        return Err(Error::new(
-            op,
-            format!("the input is empty at axis {at} (expected an extent of at least 1)"),
-        ));
+        return Err(empty(op, i));
     };
     let whole = steps.checked_mul(stride).and_then(|n| n.checked_add(span)?.checked_add(extra));
     let (Some(whole), Some(crop)) = (whole, before.checked_add(after)) else {
@@ -305,6 +305,11 @@ fn transposed(
         ));
     }
     Ok(Axis { input: whole - crop, kernel, output: small, stride, dilation, before, after })
+}
+
+#[track_caller]
+fn empty(op: &'static str, i: usize) -> Error {
+    Error::new(op, format!("the input is empty at axis {} (expected an extent of at least 1)", axis_name(i)))
 }
 
 /// How far the kernel reaches.

@@ -8,6 +8,7 @@
 
 mod geometry;
 mod multiply;
+mod patches;
 mod product;
 mod unfold;
 
@@ -15,6 +16,7 @@ mod unfold;
 mod tests;
 
 pub use geometry::{Geometry, Sliding, Slot};
+pub use patches::Patches;
 
 use crate::Float;
 use product::Product;

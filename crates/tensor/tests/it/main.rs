@@ -7,6 +7,7 @@ mod errors;
 mod index;
 mod layout;
 mod oracle;
+mod pad;
 mod product;
 mod random;
 mod reduce;

@@ -1,6 +1,6 @@
 //! Results have the same bits at every number of threads.
 
-use retrograd_tensor::{Tensor, keepdim};
+use retrograd_tensor::{PaddingMode, Tensor, keepdim};
 
 use crate::oracle::rng;
 
@@ -43,6 +43,10 @@ const OPERATIONS: &[Operation] = &[
     ("permute", |x| x.permute(&[2, 0, 1]).unwrap()),
     ("slice", |x| {
         x.pad(&[(1, 1), (2, 0), (-1, 3)], 0.5).unwrap().slice(&[(1..).into(), (..-1).into()]).unwrap()
+    }),
+    ("pad_with and unpad", |x| {
+        let padding = [(30, 2), (0, 198)];
+        x.pad_with(&padding, PaddingMode::Reflect).unwrap().unpad([7, 31, 199], &padding, PaddingMode::Reflect).unwrap()
     }),
     ("matmul", |x| {
         x.flatten_range(0, 1)
