@@ -12,4 +12,4 @@ pub use layers::*;
 pub use module::{Item, ItemMut, Module, Path};
 pub use optim::{Adam, AdamW, Optimizer, Sgd};
 pub use retrograd_autograd::{Buffer, Gradients, Parameter, Tape, Var};
-pub use retrograd_tensor::{Error, Float, Result, Shape, Tensor};
+pub use retrograd_tensor::{Error, Float, PaddingMode, Result, Shape, Tensor};

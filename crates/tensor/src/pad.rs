@@ -68,13 +68,17 @@ impl<T: Float> Tensor<T> {
     ) -> Result<Self> {
         let whole = addressable("unpad", inner.into())?;
         if mode == PaddingMode::Zeros {
-            let opposite = |&(before, after): &(isize, isize)| (before.saturating_neg(), after.saturating_neg());
+            let opposite =
+                |&(before, after): &(isize, isize)| (before.saturating_neg(), after.saturating_neg());
             let padding: Padding = every_axis(&whole, padding)?.iter().map(opposite).collect();
             return self.pad(&padding, T::ZERO);
         }
         let border = Border::new(&whole, padding, mode)?;
         if border.outer != *self.shape() {
-            return Err(Error::new("unpad", format!("expected shape {}, found {}", border.outer, self.shape())));
+            return Err(Error::new(
+                "unpad",
+                format!("expected shape {}, found {}", border.outer, self.shape()),
+            ));
         }
         let [inner, outer] = border.planes();
         let y = self.as_slice();
@@ -140,7 +144,8 @@ impl Border {
         }
         let outer = addressable("pad", outer)?;
         let first = shape.len() - axes.len();
-        for (axis, steps) in axes.iter_mut().zip(std::iter::zip(shape.strides(), outer.strides()).skip(first)) {
+        for (axis, steps) in axes.iter_mut().zip(std::iter::zip(shape.strides(), outer.strides()).skip(first))
+        {
             axis.steps = steps.into();
         }
         Ok(Self { outer, axes })

@@ -73,13 +73,15 @@ impl<T: Float> Var<T> {
         let taps = Shape::from(kernel).numel();
         let (n, rows) = (x.shape()[0], x.shape()[1]);
         if taps == 0 || !rows.is_multiple_of(taps) {
-            let fact = format!("expected rows in multiples of the {taps} taps of {kernel:?}, found {}", x.shape());
+            let fact =
+                format!("expected rows in multiples of the {taps} taps of {kernel:?}, found {}", x.shape());
             return Err(Error::new(op, fact));
         }
         let images: Shape = [n, rows / taps].into_iter().chain(extents).collect();
         let patches = Patches::new(op, &images, kernel, sliding)?;
         if x.shape() != patches.patches() {
-            let fact = format!("expected patches {} of images {images}, found {}", patches.patches(), x.shape());
+            let fact =
+                format!("expected patches {} of images {images}, found {}", patches.patches(), x.shape());
             return Err(Error::new(op, fact));
         }
         Map(Fold(patches)).apply([&x])?.unbatched(batched)

@@ -38,10 +38,13 @@ impl<T: Float> Var<T> {
     pub fn pixel_shuffle(&self, factor: usize) -> Result<Var<T>> {
         let op = "pixel_shuffle";
         let [outer @ .., c, h, w] = &self.shape()[..] else { return Err(too_few_axes(op, self.shape())) };
-        let Some(square) = factor.checked_mul(factor).filter(|&square| square > 0 && c.is_multiple_of(square))
+        let Some(square) =
+            factor.checked_mul(factor).filter(|&square| square > 0 && c.is_multiple_of(square))
         else {
-            let fact =
-                format!("expected channels in multiples of the square of {factor}, found {c} in {}", self.shape());
+            let fact = format!(
+                "expected channels in multiples of the square of {factor}, found {c} in {}",
+                self.shape()
+            );
             return Err(Error::new(op, fact));
         };
         let (r, c) = (factor, c / square);

@@ -72,7 +72,11 @@ fn every_element_of_the_border_is_the_copy_that_the_mode_says() {
                 let to: usize = std::iter::zip(origin(&index), &strides).map(|(i, step)| i * step).sum();
                 sums.make_mut()[to] += at(&y, &index);
             }
-            assert_same(&format!("the adjoint of {what}"), &y.unpad(&extents[..], &padding, mode).unwrap(), &sums);
+            assert_same(
+                &format!("the adjoint of {what}"),
+                &y.unpad(&extents[..], &padding, mode).unwrap(),
+                &sums,
+            );
         }
     }
 }
@@ -93,7 +97,10 @@ fn an_axis_without_a_border_may_be_empty() {
     let x = Tensor::<f32>::zeros([0, 3]).unwrap();
     for mode in MODES {
         assert_eq!(*x.pad_with(&[(0, 0), (1, 2)], mode).unwrap().shape(), [0, 6]);
-        assert_eq!(*Tensor::<f32>::zeros([0, 6]).unwrap().unpad([0, 3], &[(1, 2)], mode).unwrap().shape(), [0, 3]);
+        assert_eq!(
+            *Tensor::<f32>::zeros([0, 6]).unwrap().unpad([0, 3], &[(1, 2)], mode).unwrap().shape(),
+            [0, 3]
+        );
     }
 }
 

@@ -46,7 +46,10 @@ const OPERATIONS: &[Operation] = &[
     }),
     ("pad_with and unpad", |x| {
         let padding = [(30, 2), (0, 198)];
-        x.pad_with(&padding, PaddingMode::Reflect).unwrap().unpad([7, 31, 199], &padding, PaddingMode::Reflect).unwrap()
+        x.pad_with(&padding, PaddingMode::Reflect)
+            .unwrap()
+            .unpad([7, 31, 199], &padding, PaddingMode::Reflect)
+            .unwrap()
     }),
     ("matmul", |x| {
         x.flatten_range(0, 1)
