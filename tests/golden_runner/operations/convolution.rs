@@ -1,10 +1,12 @@
 //! Convolution and its transpose.
 
 use retrograd::autograd::Var;
-use retrograd::nn::{Conv, Layer, Padding};
+use retrograd::nn::{Conv, ConvTranspose, Layer, Padding};
 use retrograd::prelude::{SeedableRng, StdRng};
-use retrograd::tensor::{Float, Sliding};
+use retrograd::tensor::Float;
+use serde_json::Value;
 
+use super::padding::mode;
 use super::{Call, Outcome, Output};
 
 pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output<T>>>> {
@@ -21,7 +23,6 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
 }
 
 fn convolve<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
-    call.only("padding_mode", "zeros")?;
     let padding = match call.argument("padding").as_str() {
         Some("same") => Padding::Same,
         Some("valid") => Padding::Valid,
@@ -31,6 +32,7 @@ fn convolve<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
     let mut layer = Conv::new(call.extent("in_channels")?, call.extent("out_channels")?, kernel)
         .stride(call.extents("stride")?)
         .padding(padding)
+        .padding_mode(mode(call, "padding_mode")?)
         .dilation(call.extents("dilation")?)
         .groups(call.extent("groups")?)
         .bias(call.flag("bias")?)
@@ -40,13 +42,19 @@ fn convolve<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
 }
 
 fn convolve_transposed<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
-    // What the shapes of the weight and the bias say as well.
-    for name in ["in_channels", "out_channels", "kernel_size", "bias"] {
-        call.argument(name);
-    }
-    let (stride, dilation) = (call.extents("stride")?, call.extents("dilation")?);
-    let padding = call.extents("padding")?.map(|padding| [padding; 2]);
-    let (weight, bias, groups) = (call.var("weight")?, call.optional("bias"), call.extent("groups")?);
-    let sliding = Sliding { stride, dilation, padding };
-    Ok(call.x()?.conv_transpose::<D>(weight, bias, groups, sliding, call.extents("output_padding")?)?)
+    let kernel = call.extents::<D>("kernel_size")?;
+    let mut layer = ConvTranspose::new(call.extent("in_channels")?, call.extent("out_channels")?, kernel)
+        .stride(call.extents("stride")?)
+        .padding(call.extents("padding")?)
+        .output_padding(call.extents("output_padding")?)
+        .dilation(call.extents("dilation")?)
+        .groups(call.extent("groups")?)
+        .bias(call.flag("bias")?)
+        .build(&mut StdRng::seed_from_u64(0))?;
+    (layer.weight, layer.bias) = (call.parameter("weight")?, call.optional_parameter("bias"));
+    let x = call.x()?;
+    Ok(match call.argument("output_size") {
+        Value::Null => layer.forward(x)?,
+        _ => layer.forward_with_output_size(x, call.extents("output_size")?)?,
+    })
 }

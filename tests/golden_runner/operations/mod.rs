@@ -5,6 +5,7 @@ mod activations;
 mod convolution;
 mod linear;
 mod losses;
+mod padding;
 mod pooling;
 mod tensor_ops;
 mod upsampling;
@@ -22,6 +23,7 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T>>> {
         convolution::compute,
         linear::compute,
         losses::compute,
+        padding::compute,
         pooling::compute,
         tensor_ops::compute,
         upsampling::compute,

@@ -64,7 +64,6 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
         "unsqueeze" => call.x()?.unsqueeze(call.integer("dim")?)?,
         "expand" => call.x()?.broadcast_to(call.shape("shape")?)?,
         "slice" => call.x()?.slice(&ranges(call)?)?,
-        "pad" => pad(call)?,
         "concat" => Var::concat(&call.series(), call.integer("dim")?)?,
         "stack" => Var::stack(&call.series(), call.integer("dim")?)?,
         "index_select" => call.x()?.index_select(call.integer("dim")?, call.index("index")?)?,
@@ -90,15 +89,4 @@ fn ranges<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Slice>> {
     };
     let ranges: Option<_> = call.argument("ranges").as_array().into_iter().flatten().map(range).collect();
     ranges.ok_or_else(|| Stop::unknown("ranges"))
-}
-
-/// The padding lists (before, after) from the last axis backwards.
-fn pad<T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
-    call.only("mode", "constant")?;
-    let (x, listed) = (call.x()?, call.integers("pad")?);
-    let mut padding = vec![(0, 0); x.rank()];
-    for (axis, pair) in padding.iter_mut().rev().zip(listed.chunks_exact(2)) {
-        *axis = (pair[0], pair[1]);
-    }
-    Ok(x.pad(&padding, call.float("value")?)?)
 }
