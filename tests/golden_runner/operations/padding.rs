@@ -15,12 +15,15 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
 /// The padding lists (before, after) from the last axis backwards.
 fn pad<T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
     let (x, listed) = (call.x()?, call.integers("pad")?);
+    if !listed.len().is_multiple_of(2) {
+        return Err(Stop::unknown("half a pair of paddings"));
+    }
     let pairs: Vec<(isize, isize)> = listed.chunks_exact(2).rev().map(|pair| (pair[0], pair[1])).collect();
     if call.argument("mode") != "constant" {
         return Ok(x.pad_with(&pairs, mode(call, "mode")?)?);
     }
-    let mut padding = vec![(0, 0); x.rank()];
-    padding[x.rank() - pairs.len()..].copy_from_slice(&pairs);
+    let others = std::iter::repeat_n((0, 0), x.rank().saturating_sub(pairs.len()));
+    let padding: Vec<_> = others.chain(pairs).collect();
     Ok(x.pad(&padding, call.float("value")?)?)
 }
 

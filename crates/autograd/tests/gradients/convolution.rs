@@ -35,5 +35,12 @@ pub(crate) fn cases() -> Vec<Case> {
             let [gw] = grad_with(&x.conv(&w, None, 1, Sliding::<1>::default())?, [&w], g)?;
             Ok(gw)
         }),
+        case("unfold", [normal([2, 2, 4, 3], 1)], move |[x]| x.unfold([2, 2], uneven)),
+        case("unfold without a batch", [normal([2, 7], 1)], move |[x]| x.unfold([2], grouped)),
+        case("fold", [normal([2, 8, 8], 1)], move |[x]| x.fold([4, 3], [2, 2], uneven)),
+        case("fold without a batch", [normal([2, 4], 1)], |[x]| x.fold([5], [2], Sliding::<1>::default())),
+        case("pixel_shuffle", [normal([2, 4, 1, 3], 1)], |[x]| x.pixel_shuffle(2)),
+        case("pixel_unshuffle", [normal([1, 4, 6], 1)], |[x]| x.pixel_unshuffle(2)),
+        case("unflatten", [normal([2, 6], 1)], |[x]| x.unflatten(-1, &[2, -1])),
     ]
 }

@@ -25,7 +25,6 @@ pub(crate) fn cases() -> Vec<Case> {
         case("scatter_add", [normal([2, 3], 1), normal([2, 4], 2)], move |[x, y]| {
             x.scatter_add(1, &picked_three, y)
         }),
-        case("pad", [normal([2, 3], 1)], |[x]| x.pad(&[(1, 0), (-1, 2)], 0.5)),
         case("concat", [normal([2, 3], 1), normal([2, 1], 2)], |[x, y]| Var::concat(&[x, y, x], -1)),
         case("concat of one", [normal([2], 1)], |[x]| Var::concat(&[x], 0)),
         case("stack", [normal([2, 3], 1), normal([2, 3], 2)], |[x, y]| Var::stack(&[x, y, y], 1)),

@@ -8,6 +8,7 @@ mod convolution;
 mod elementwise;
 mod fan_out;
 mod linear;
+mod padding;
 mod pooling;
 mod products;
 mod reductions;
@@ -93,6 +94,7 @@ fn cases() -> Vec<Case> {
         elementwise::cases,
         fan_out::cases,
         linear::cases,
+        padding::cases,
         pooling::cases,
         products::cases,
         reductions::cases,
