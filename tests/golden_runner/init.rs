@@ -3,7 +3,7 @@
 use retrograd::nn::init::{
     Fan, Init, KaimingNormal, KaimingUniform, Nonlinearity, XavierNormal, XavierUniform,
 };
-use retrograd::nn::{Conv, Linear, Parameter};
+use retrograd::nn::{Conv, ConvTranspose, Linear, Parameter};
 use retrograd::prelude::{SeedableRng, StdRng};
 use retrograd::tensor::{Float, Result};
 use serde_json::Value;
@@ -87,6 +87,9 @@ fn check_default<T: Float>(call: &Call<'_, T>, case: &Case, rng: &mut StdRng) ->
             Some("conv1d") => convolution::<1, T>(call, rng)?,
             Some("conv2d") => convolution::<2, T>(call, rng)?,
             Some("conv3d") => convolution::<3, T>(call, rng)?,
+            Some("conv_transpose1d") => transposed::<1, T>(call, rng)?,
+            Some("conv_transpose2d") => transposed::<2, T>(call, rng)?,
+            Some("conv_transpose3d") => transposed::<3, T>(call, rng)?,
             _ => return Err(Stop::unknown(format!("no layer {}", layer.unwrap_or("without a name")))),
         };
         let bias = bias.ok_or_else(|| Stop::Failed("the layer has no bias".into()))?;
@@ -113,6 +116,13 @@ type WeightAndBias<T> = (Parameter<T>, Option<Parameter<T>>);
 fn convolution<const D: usize, T: Float>(call: &Call<'_, T>, rng: &mut StdRng) -> Outcome<WeightAndBias<T>> {
     let kernel = call.extents::<D>("kernel_size")?;
     let layer = Conv::new(call.extent("in_channels")?, call.extent("out_channels")?, kernel);
+    let layer = layer.groups(call.extent("groups")?).build(rng)?;
+    Ok((layer.weight, layer.bias))
+}
+
+fn transposed<const D: usize, T: Float>(call: &Call<'_, T>, rng: &mut StdRng) -> Outcome<WeightAndBias<T>> {
+    let kernel = call.extents::<D>("kernel_size")?;
+    let layer = ConvTranspose::new(call.extent("in_channels")?, call.extent("out_channels")?, kernel);
     let layer = layer.groups(call.extent("groups")?).build(rng)?;
     Ok((layer.weight, layer.bias))
 }

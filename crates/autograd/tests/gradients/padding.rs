@@ -15,7 +15,9 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = vec![case("pad", [normal([2, 3], 1)], |[x]| x.pad(&[(1, 0), (-1, 2)], 0.5))];
     for ((name, mode), adjoint_name) in modes.into_iter().zip(adjoints) {
         let of_a_cotangent = adjoint(move |x: &V| x.pad_with(&border, mode), [2, 3, 4]);
-        cases.push(case(name, [normal([2, 3, 4], 1)], move |[x]| x.pad_with(&border, mode)?.pad_with(&cut, mode)));
+        cases.push(case(name, [normal([2, 3, 4], 1)], move |[x]| {
+            x.pad_with(&border, mode)?.pad_with(&cut, mode)
+        }));
         cases.push(case(adjoint_name, [normal([2, 6, 6], 1)], of_a_cotangent));
     }
     cases

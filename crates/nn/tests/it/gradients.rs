@@ -47,7 +47,7 @@ fn nudge(layer: &mut dyn Layer<f64>, x: &mut Tensor<f64>, variable: usize, at: u
     });
 }
 
-fn check(what: &str, mut layer: Box<dyn Layer<f64>>, shape: &[usize]) {
+pub(crate) fn check(what: &str, mut layer: Box<dyn Layer<f64>>, shape: &[usize]) {
     let mut x = random(shape, 10);
     for order in [1, 2] {
         let (s, variables) = scalar(&*layer, &x, order);

@@ -1,6 +1,7 @@
 //! What the crate promises, one module for each of its parts.
 
 mod builders;
+mod convolutions;
 mod gradients;
 mod init;
 mod layers;

@@ -55,7 +55,7 @@ impl Slide {
 }
 
 /// All positions of a box, in row-major order.
-fn positions([a, b, c]: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
+pub(crate) fn positions([a, b, c]: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
     (0..a).flat_map(move |i| (0..b).flat_map(move |j| (0..c).map(move |k| [i, j, k])))
 }
 
