@@ -16,6 +16,7 @@ pub use check::{GradCheck, gradcheck, gradgradcheck};
 pub use gradients::{Gradients, Update};
 pub use number::{Number, Scalar};
 pub use op::{Op, Reads};
+pub use ops::loss;
 pub use ops::{Elementwise, Needs, Unary};
 pub use parameter::{Buffer, ParamId, Parameter};
 pub use replay::{grad, grad_with};

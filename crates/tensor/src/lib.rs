@@ -1,6 +1,7 @@
 //! N-dimensional arrays and their kernels: the numeric foundation of Retrograd. Knows nothing of gradients.
 
 mod conv;
+mod cross_entropy;
 mod display;
 mod element;
 mod elementwise;
@@ -26,6 +27,8 @@ mod tensor;
 mod window;
 
 pub use conv::{Geometry, Patches, Sliding, Slot};
+pub use conv::{Geometry, Sliding, Slot};
+pub use cross_entropy::{ClassTargets, check_smoothing, class_axis, class_count, class_weights};
 pub use element::{Element, Float};
 pub use error::{Error, Result};
 pub use layout::Slice;

@@ -261,7 +261,7 @@ elementwise! {
 }
 
 /// −1, 0 or 1; NaN stays NaN.
-fn sign<N: Number>(x: N) -> N {
+pub(super) fn sign<N: Number>(x: N) -> N {
     let (below, nothing) = (x.test(|x| x < c(0.0)), x.test(|x| x == c(0.0)));
     let above = N::select(x.test(|x| x > c(0.0)), N::constant(1.0), N::constant(f64::NAN));
     N::select(below, N::constant(-1.0), N::select(nothing, N::constant(0.0), above))

@@ -9,6 +9,7 @@ mod elementwise;
 mod fan_out;
 mod linear;
 mod padding;
+mod losses;
 mod pooling;
 mod products;
 mod reductions;
@@ -95,6 +96,7 @@ fn cases() -> Vec<Case> {
         fan_out::cases,
         linear::cases,
         padding::cases,
+        losses::cases,
         pooling::cases,
         products::cases,
         reductions::cases,
