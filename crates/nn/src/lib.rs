@@ -4,12 +4,15 @@
 pub mod init;
 mod layer;
 mod layers;
+mod losses;
 mod module;
 mod optim;
 
 pub use layer::{Layer, Sequential};
 pub use layers::*;
+pub use losses::*;
 pub use module::{Item, ItemMut, Module, Path};
 pub use optim::{Adam, AdamW, Optimizer, Sgd};
+pub use retrograd_autograd::loss::Reduction;
 pub use retrograd_autograd::{Buffer, Gradients, Parameter, Tape, Var};
 pub use retrograd_tensor::{Error, Float, PaddingMode, Result, Shape, Tensor};

@@ -335,7 +335,12 @@ fn row_normaliser<T: Float>(x: &[T]) -> [T; 2] {
 
 /// The same for some columns of a block with `inner` of them.
 #[inline(always)]
-fn column_normalisers<T: Float>(x: &[T], inner: usize, column: usize, width: usize) -> ([T; WIDE], [T; WIDE]) {
+fn column_normalisers<T: Float>(
+    x: &[T],
+    inner: usize,
+    column: usize,
+    width: usize,
+) -> ([T; WIDE], [T; WIDE]) {
     let (mut max, mut sum) = ([T::NEG_INFINITY; WIDE], [T::ZERO; WIDE]);
     let rows = x.chunks_exact(inner).map(|row| &row[column..][..width]);
     for x in rows.clone() {

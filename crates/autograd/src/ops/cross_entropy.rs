@@ -1,12 +1,13 @@
 //! Cross-entropy and negative log-likelihood.
 
 use retrograd_tensor::{
-    ClassTargets, Error, Float, Result, Shape, Tensor, check_smoothing, class_axis, class_count, class_weights,
+    ClassTargets, Error, Float, Result, Shape, Tensor, check_smoothing, class_axis, class_count,
+    class_weights,
 };
 
+use crate::Var;
 use crate::loss::Reduction;
 use crate::op::{Op, Reads};
-use crate::Var;
 
 /// What a classification is to give: a class for each position, or a probability for each class.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +90,8 @@ pub fn cross_entropy<'a, T: Float>(
     let op = "cross_entropy";
     match target.into() {
         Target::Classes(target) => {
-            let targets = ClassTargets::new(op, logits.shape(), target, weight, ignore_index, label_smoothing)?;
+            let targets =
+                ClassTargets::new(op, logits.shape(), target, weight, ignore_index, label_smoothing)?;
             let total = targets.total_weight();
             let (losses, parts) = targets.cross_entropy(logits.value());
             weighted(&CrossEntropy { targets, parts }.apply_to([logits], losses)?, reduction, total)
@@ -144,7 +146,8 @@ pub fn nll<T: Float>(
     ignore_index: i64,
     reduction: Reduction,
 ) -> Result<Var<T>> {
-    let targets = ClassTargets::new("nll_loss", log_probabilities.shape(), target, weight, ignore_index, 0.0)?;
+    let targets =
+        ClassTargets::new("nll_loss", log_probabilities.shape(), target, weight, ignore_index, 0.0)?;
     let axis = targets.axis();
     let picked = log_probabilities.gather(axis, &targets.classes().unsqueeze(axis)?)?.squeeze(axis)?;
     let losses = picked.mul(&Var::from(targets.weights()))?.neg();

@@ -179,8 +179,8 @@ pairwise! {
         };
         |x, t| {
             let spread = (-x.clone() + 1.0) * x.clone();
-            let tiny = spread.test(|spread| spread < c(1e-12));
-            (x - t) / N::select(tiny, N::constant(1e-12), spread)
+            let tiny = spread.test(|spread| spread < c(LEAST_SPREAD));
+            (x - t) / N::select(tiny, N::constant(LEAST_SPREAD), spread)
         };
         [target |x, _| x.neg().ln_1p().sub(&x.ln())?]
 
@@ -208,6 +208,9 @@ pairwise! {
         |_x, t| -t.exp();
         [target |x, t| t.exp().mul(&t.sub(x)?.shift(1.0))?]
 }
+
+/// PyTorch's 10⁻¹², which is one of single precision also for doubles.
+const LEAST_SPREAD: f64 = 1e-12f32 as f64;
 
 /// ±1 where d is `bound` or more away from 0, elsewhere `inner`.
 #[inline(always)]

@@ -20,13 +20,15 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         ("kl_div of a logarithm", |x, t| loss::kl_div(x, t, true, Reduction::Mean)),
     ];
-    let anywhere = anywhere.into_iter().map(|(name, f)| {
-        case(name, [normal([2, 3], 1), normal([2, 3], 2)], move |[x, t]| f(x, t))
-    });
+    let anywhere = anywhere
+        .into_iter()
+        .map(|(name, f)| case(name, [normal([2, 3], 1), normal([2, 3], 2)], move |[x, t]| f(x, t)));
     let mut cases: Vec<Case> = anywhere.collect();
     let probabilities = |seed| positive([2, 3], seed).map(|x| (x - 0.4) / 2.0);
     cases.extend([
-        case("binary_cross_entropy", [probabilities(1), probabilities(2)], |[x, t]| x.binary_cross_entropy(t)),
+        case("binary_cross_entropy", [probabilities(1), probabilities(2)], |[x, t]| {
+            x.binary_cross_entropy(t)
+        }),
         case("binary_cross_entropy, weighed", [probabilities(1), probabilities(2)], |[x, t]| {
             loss::binary_cross_entropy(x, t, Some(&positive([3], 3)), Reduction::None)
         }),
@@ -47,9 +49,11 @@ fn classes() -> Vec<Case> {
         case("cross_entropy with probabilities", [normal([2, 3], 1), positive([2, 3], 2)], |[x, q]| {
             x.cross_entropy(q)
         }),
-        case("cross_entropy with probabilities of images", [normal([2, 3, 2], 1), positive([2, 3, 2], 2)], |[x, q]| {
-            loss::cross_entropy(x, q, Some(&positive([3], 3)), -100, 0.2, Reduction::None)
-        }),
+        case(
+            "cross_entropy with probabilities of images",
+            [normal([2, 3, 2], 1), positive([2, 3, 2], 2)],
+            |[x, q]| loss::cross_entropy(x, q, Some(&positive([3], 3)), -100, 0.2, Reduction::None),
+        ),
         case("nll_loss", [normal([3, 4], 1)], |[x]| x.nll_loss(&index(&[3, 0, 0]))),
         case("nll_loss of images", [normal([2, 3, 2], 1)], |[x]| {
             let target = Tensor::from([[2i64, 7], [1, 1]]);
