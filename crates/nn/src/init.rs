@@ -144,11 +144,14 @@ impl Fan {
     }
 }
 
-/// Uniform in `[−bound, bound]`.
+/// Uniform in `[low, high)`.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.uniform_)
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Uniform {
-    /// The bound.
-    pub bound: f64,
+    /// The least number.
+    pub low: f64,
+    /// The bound above.
+    pub high: f64,
 }
 
 impl Uniform {
@@ -160,7 +163,12 @@ impl Uniform {
     #[track_caller]
     pub fn by_fan_in(weight: &Shape) -> Result<Self> {
         let fan_in = fans(weight)?.0;
-        Ok(Self { bound: if fan_in > 0.0 { 1.0 / fan_in.sqrt() } else { 0.0 } })
+        Ok(Self::within(if fan_in > 0.0 { 1.0 / fan_in.sqrt() } else { 0.0 }))
+    }
+
+    /// Uniform in `[−bound, bound)`.
+    pub fn within(bound: f64) -> Self {
+        Self { low: -bound, high: bound }
     }
 }
 
@@ -207,19 +215,31 @@ impl<T: Float> Init<T> for XavierUniform {
 
 impl<T: Float> Init<T> for KaimingNormal {
     fn sample(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>> {
+        if shape.contains(&0) {
+            return Tensor::zeros(shape);
+        }
         normal(self.nonlinearity.gain() / self.fan.of(shape)?.sqrt(), shape, rng)
     }
 }
 
 impl<T: Float> Init<T> for KaimingUniform {
     fn sample(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>> {
+        if shape.contains(&0) {
+            return Tensor::zeros(shape);
+        }
         uniform(3f64.sqrt() * self.nonlinearity.gain() / self.fan.of(shape)?.sqrt(), shape, rng)
     }
 }
 
 impl<T: Float> Init<T> for Uniform {
     fn sample(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>> {
-        uniform(self.bound, shape, rng)
+        if self.low.is_finite() && self.high.is_finite() && self.low <= self.high {
+            return Tensor::rand(shape, self.low, self.high, &mut &mut *rng);
+        }
+        Err(Error::new(
+            "init",
+            format!("expected finite bounds low ≤ high, found {} and {}", self.low, self.high),
+        ))
     }
 }
 
@@ -227,4 +247,165 @@ impl<T: Float> Init<T> for Constant {
     fn sample(&self, shape: &Shape, _: &mut dyn Rng) -> Result<Tensor<T>> {
         Tensor::full(shape, T::from_f64(self.0))
     }
+}
+
+/// Normal, of this mean and deviation.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.normal_)
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normal {
+    /// The mean.
+    pub mean: f64,
+    /// The deviation, not below 0.
+    pub std: f64,
+}
+
+impl<T: Float> Init<T> for Normal {
+    fn sample(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>> {
+        finite(self.std)?;
+        Ok(Tensor::<f64>::randn(shape, &mut &mut *rng)?.map(|z| self.mean + z * self.std).cast())
+    }
+}
+
+/// 0 everywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Zeros;
+
+impl<T: Float> Init<T> for Zeros {
+    fn sample(&self, shape: &Shape, _: &mut dyn Rng) -> Result<Tensor<T>> {
+        Tensor::zeros(shape)
+    }
+}
+
+/// 1 everywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ones;
+
+impl<T: Float> Init<T> for Ones {
+    fn sample(&self, shape: &Shape, _: &mut dyn Rng) -> Result<Tensor<T>> {
+        Tensor::ones(shape)
+    }
+}
+
+/// 1 on the diagonal of a matrix, elsewhere 0: a linear layer that keeps its inputs.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.eye_)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Eye;
+
+impl<T: Float> Init<T> for Eye {
+    fn sample(&self, shape: &Shape, _: &mut dyn Rng) -> Result<Tensor<T>> {
+        let &[rows, columns] = &shape[..] else {
+            return Err(Error::new("init", format!("expected a matrix for Eye, found shape {shape}")));
+        };
+        let mut eye = Tensor::zeros(shape)?;
+        let elements = eye.make_mut();
+        (0..rows.min(columns)).for_each(|i| elements[i * columns + i] = T::ONE);
+        Ok(eye)
+    }
+}
+
+/// 1 at the kernel's middle from each input channel to the output channel of its number, in every group: a
+/// convolution that keeps its channels.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.dirac_)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dirac {
+    /// How many groups the convolution has.
+    pub groups: usize,
+}
+
+/// One group.
+impl Default for Dirac {
+    fn default() -> Self {
+        Self { groups: 1 }
+    }
+}
+
+impl<T: Float> Init<T> for Dirac {
+    fn sample(&self, shape: &Shape, _: &mut dyn Rng) -> Result<Tensor<T>> {
+        let groups = self.groups;
+        if !(3..=5).contains(&shape.rank()) || groups == 0 || shape[0] % groups != 0 {
+            let fact = format!(
+                "expected a weight of 3 to 5 axes with a multiple of {groups} outputs, found shape {shape}"
+            );
+            return Err(Error::new("init", fact));
+        }
+        let mut weight = Tensor::zeros(shape)?;
+        if shape.contains(&0) {
+            return Ok(weight);
+        }
+        let (outputs, strides) = (shape[0] / groups, shape.strides());
+        let middle: usize =
+            shape.iter().zip(&strides).skip(2).map(|(extent, stride)| extent / 2 * stride).sum();
+        let elements = weight.make_mut();
+        for group in 0..groups {
+            for channel in 0..outputs.min(shape[1]) {
+                elements[(group * outputs + channel) * strides[0] + channel * strides[1] + middle] = T::ONE;
+            }
+        }
+        Ok(weight)
+    }
+}
+
+/// Rows (or, where there are more rows than columns, columns) that are orthogonal to each other and of length `gain`;
+/// the axes after the first count as one. They are those of the QR decomposition of normal numbers with a positive
+/// diagonal of R, which makes them uniform among all such matrices.
+/// [Saxe et al. 2013](https://arxiv.org/abs/1312.6120)
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Orthogonal {
+    /// The length.
+    pub gain: f64,
+}
+
+/// Length 1.
+impl Default for Orthogonal {
+    fn default() -> Self {
+        Self { gain: 1.0 }
+    }
+}
+
+impl<T: Float> Init<T> for Orthogonal {
+    fn sample(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>> {
+        let [rows, rest @ ..] = &shape[..] else { return Err(too_few_axes(shape)) };
+        if rest.is_empty() {
+            return Err(too_few_axes(shape));
+        }
+        if !self.gain.is_finite() {
+            return Err(Error::new("init", format!("expected a finite gain, found {}", self.gain)));
+        }
+        if shape.contains(&0) {
+            return Tensor::zeros(shape);
+        }
+        let whole = Tensor::<T>::zeros(shape)?;
+        let columns: usize = rest.iter().product();
+        let (few, length) = (columns.min(*rows), columns.max(*rows));
+        let mut vectors = Tensor::<f64>::randn([few, length], &mut &mut *rng)?;
+        orthonormalise(vectors.make_mut(), length)?;
+        let vectors = if *rows > columns { vectors.transpose(0, 1)? } else { vectors };
+        vectors.map(|x| x * self.gain).cast::<T>().reshape_to(whole.shape())
+    }
+}
+
+#[track_caller]
+fn too_few_axes(shape: &Shape) -> Error {
+    Error::new("init", format!("expected a weight of at least two axes, found shape {shape}"))
+}
+
+/// Gram-Schmidt, in which each vector is cleared of its predecessors twice: once leaves rounding errors.
+#[track_caller]
+fn orthonormalise(vectors: &mut [f64], length: usize) -> Result<()> {
+    for i in 0..vectors.len() / length {
+        let (before, rest) = vectors.split_at_mut(i * length);
+        let vector = &mut rest[..length];
+        for _ in 0..2 {
+            for other in before.chunks_exact(length) {
+                let share: f64 = other.iter().zip(&*vector).map(|(a, b)| a * b).sum();
+                vector.iter_mut().zip(other).for_each(|(x, other)| *x -= share * other);
+            }
+        }
+        let norm = vector.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if norm.is_nan() || norm <= 1e-12 {
+            return Err(Error::new("init", "the random numbers are linearly dependent"));
+        }
+        vector.iter_mut().for_each(|x| *x /= norm);
+    }
+    Ok(())
 }

@@ -67,7 +67,7 @@ fn uniform_ones_fill_their_bounds_and_keep_to_them() {
             Box::new(KaimingUniform { fan: Fan::In, nonlinearity: Nonlinearity::LeakyRelu(5f64.sqrt()) }),
             1.0 / 300f64.sqrt(),
         ),
-        ("a bound", Box::new(Uniform { bound: 0.125 }), 0.125),
+        ("a bound", Box::new(Uniform::within(0.125)), 0.125),
     ];
     for (what, init, bound) in table {
         let x = sample(&*init);
@@ -150,8 +150,8 @@ fn settings_that_make_no_distribution_are_refused_at_the_line_that_builds() {
     let text = "init: expected a finite, non-negative deviation or bound, found";
     refuses(linear(XavierNormal::gain(-1.0)).build(&mut rng(0)), &format!("{text} -1"));
     refuses(linear(XavierNormal::gain(f64::NAN)).build(&mut rng(0)), &format!("{text} NaN"));
-    let infinite = Linear::<f32>::new(1, 1).init(Uniform { bound: f64::INFINITY });
-    refuses(infinite.build(&mut rng(0)), &format!("{text} inf"));
+    let infinite = Linear::<f32>::new(1, 1).init(Uniform::within(f64::INFINITY));
+    refuses(infinite.build(&mut rng(0)), "init: expected finite bounds low ≤ high, found -inf and inf");
 }
 
 #[test]

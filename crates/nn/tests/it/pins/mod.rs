@@ -2,6 +2,7 @@
 
 mod averages;
 mod convolutions;
+mod initialisers;
 mod losses;
 mod maxima;
 mod rectifiers;
