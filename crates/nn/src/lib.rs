@@ -6,7 +6,7 @@ mod layer;
 mod layers;
 mod losses;
 mod module;
-mod optim;
+pub mod optim;
 
 pub use layer::{Layer, Sequential};
 pub use layers::*;
@@ -14,5 +14,6 @@ pub use losses::*;
 pub use module::{Item, ItemMut, Module, Path};
 pub use optim::{Adam, AdamW, Optimizer, Sgd};
 pub use retrograd_autograd::loss::Reduction;
+pub use optim::{Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RAdam, RMSprop, Sgd};
 pub use retrograd_autograd::{Buffer, Gradients, Parameter, Tape, Var};
 pub use retrograd_tensor::{Error, Float, PaddingMode, Result, Shape, Tensor};
