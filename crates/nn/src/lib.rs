@@ -7,6 +7,7 @@ mod layers;
 mod losses;
 mod module;
 pub mod optim;
+mod schedulers;
 
 pub use layer::{Layer, Sequential};
 pub use layers::*;
@@ -17,3 +18,9 @@ pub use retrograd_autograd::loss::Reduction;
 pub use optim::{Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RAdam, RMSprop, Sgd};
 pub use retrograd_autograd::{Buffer, Gradients, Parameter, Tape, Var};
 pub use retrograd_tensor::{Error, Float, PaddingMode, Result, Shape, Tensor};
+pub use retrograd_tensor::{Error, Float, Result, Shape, Tensor};
+pub use schedulers::{
+    Anneal, ChainedScheduler, ConstantLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, ExponentialLR,
+    LambdaLR, LinearLR, MultiStepLR, OneCycleLR, PlateauState, PolynomialLR, ReduceLROnPlateau, Schedule,
+    Scheduler, SequentialLR, StepLR,
+};
