@@ -31,6 +31,7 @@ families! {
     initialisers_draw_from_the_distributions_of_pytorch: "init";
     linear_layers_agree_with_pytorch: "linear";
     losses_agree_with_pytorch: "loss";
+    learning_rates_follow_the_schedules_of_pytorch: "lr_scheduler";
     maximum_pooling_agrees_with_pytorch: "max_pool";
     maximum_unpooling_agrees_with_pytorch: "max_unpool";
     models_train_as_in_pytorch: "models";

@@ -4,6 +4,7 @@ mod call;
 mod case;
 mod compare;
 mod init;
+mod lr_scheduler;
 mod models;
 mod operations;
 mod optim;
@@ -48,6 +49,7 @@ fn check<T: Float>(case: &Case) -> Outcome {
         _ if case.field("torch").is_object() => Err(Stop::unknown("what PyTorch refuses is not compared")),
         "calculate_gain" | "layer_default" => init::check::<T>(case),
         op if op.starts_with("xavier_") || op.starts_with("kaiming_") => init::check::<T>(case),
+        "lr_scheduler" => lr_scheduler::check::<T>(case),
         "optimize" => optim::check::<T>(case),
         "train" => models::check::<T>(case),
         _ => values::check::<T>(case),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use retrograd::autograd::{Tape, Var};
 use retrograd::data::{AnyTensor, TensorFile};
-use retrograd::nn::{Conv2d, Layer, Linear, module};
+use retrograd::nn::{Conv2d, Layer, Linear, Optimizer, module};
 use retrograd::prelude::{SeedableRng, StdRng};
 use retrograd::tensor::{Float, Result, Tensor};
 
@@ -70,7 +70,7 @@ impl<'a, T: Float> Run<'a, T> {
     fn new(case: &'a Case) -> Outcome<Self> {
         let call = Call::<T>::new(case);
         call.only("loss", "cross_entropy, mean")?;
-        let optimizer = AnyOptimizer::new(call.argument("optimizer"), call.argument("options"))?;
+        let optimizer = AnyOptimizer::new(call.argument("optimizer"), call.argument("options"), &[])?;
         let [steps, batch, batches] = ["steps", "batch", "batches"].map(|name| call.extent(name));
         let (steps, batch, batches) = (steps?, batch?, batches?);
         call.all_taken()?;
