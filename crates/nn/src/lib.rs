@@ -1,6 +1,8 @@
 //! Layers, initialisers, losses and optimizers of Retrograd, with PyTorch's names and semantics.
 #![forbid(unsafe_code)]
 
+mod clip;
+mod ema;
 pub mod init;
 mod layer;
 mod layers;
@@ -9,6 +11,8 @@ mod module;
 pub mod optim;
 mod schedulers;
 
+pub use clip::{clip_finite_grad_norm, clip_grad_norm, clip_grad_value};
+pub use ema::Ema;
 pub use layer::{Layer, Sequential};
 pub use layers::*;
 pub use losses::*;

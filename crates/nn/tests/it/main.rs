@@ -1,5 +1,6 @@
 //! What the crate promises, one module for each of its parts.
 
+mod averages;
 mod builders;
 mod convolutions;
 mod gradients;
@@ -10,6 +11,7 @@ mod naive;
 mod optim;
 mod pins;
 mod pooling;
+mod schedulers;
 
 use std::panic::Location;
 

@@ -5,6 +5,7 @@ mod convolutions;
 mod initialisers;
 mod losses;
 mod maxima;
+mod optimizers;
 mod rectifiers;
 mod unpooling;
 mod upsampling;
