@@ -73,10 +73,8 @@ fn values_are_clipped_one_by_one() {
     let (_, mut gradients) = pair(&[3.0, NAN], &[-4.0, 0.5]);
     clip_grad_value(&mut gradients, 1.0).unwrap();
     assert_same(&all(&gradients), &[1.0, NAN, -1.0, 0.5]);
-    refuses(
-        clip_grad_value(&mut gradients, -1.0),
-        "clip_grad_value: expected a value of at least 0, found -1",
-    );
+    let text = "clip_grad_value: expected a value of at least 0, found -1";
+    refuses(clip_grad_value(&mut gradients, -1.0), text);
     let text = "clip_grad_norm: expected a type of norm above 0, found 0";
     refuses(clip_grad_norm(&mut gradients, 1.0, 0.0), text);
     let text = "clip_grad_norm: expected a highest norm of at least 0, found NaN";
