@@ -5,11 +5,11 @@ use retrograd_tensor::{Error, Float, Result, Tensor};
 
 use crate::optim::{Setting, check};
 
-/// Scales all gradients by max_norm/(norm + 10⁻⁶) if that is below 1, and returns the norm they had: the `norm_type`
-/// norm (Σ|g|ᵖ)^(1/p) of all of them as one vector; the largest |g| for ∞.
+/// Scales all gradients by max_norm/(norm + 10⁻⁶) if that is below 1, and returns the norm they had: the
+/// `norm_type` norm (Σ|g|ᵖ)^(1/p) of all of them as one vector; the largest |g| for ∞.
 ///
-/// If the norm is not finite, so that the gradients are of no use, they become NaN or 0 as in PyTorch; the returned
-/// norm tells. [`clip_finite_grad_norm`] makes it an error.
+/// If the norm is not finite, so that the gradients are of no use, they become NaN or 0 as in PyTorch; the
+/// returned norm tells. [`clip_finite_grad_norm`] makes it an error.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html)
 ///
 /// ```

@@ -38,8 +38,8 @@ impl<T: Float> Ema<T> {
         Self { decay, warmup: false, buffers: false, updates: 0, averages: Vec::new() }
     }
 
-    /// Whether the decay is at most (1 + n)/(10 + n) after n updates, so that the first weights are soon forgotten; it
-    /// is not by default.
+    /// Whether the decay is at most (1 + n)/(10 + n) after n updates, so that the first weights are soon
+    /// forgotten; it is not by default.
     pub fn warmup(self, warmup: bool) -> Self {
         Self { warmup, ..self }
     }
@@ -52,8 +52,8 @@ impl<T: Float> Ema<T> {
     /// Takes in the model as it is now.
     ///
     /// # Errors
-    /// If the decay is not from 0 to 1, or the model has other paths or shapes than it had; the averages are unchanged
-    /// then.
+    /// If the decay is not from 0 to 1, or the model has other paths or shapes than it had; the averages are
+    /// unchanged then.
     #[track_caller]
     pub fn update(&mut self, model: &impl Module<T>) -> Result<()> {
         check("ema", "a decay", self.decay, Setting::ClosedShare)?;

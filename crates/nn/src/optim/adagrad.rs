@@ -5,8 +5,8 @@ use retrograd_tensor::{Float, Result, Tensor};
 use super::descent::settings;
 use super::{Descent, Rule, Setting, Step, check};
 
-/// Adagrad: g ← g + weight_decay·p; s ← s + g²; p ← p − lr/(1 + (t − 1)·lr_decay)·g/(√s + ε), with s beginning as
-/// `initial_accumulator_value`.
+/// Adagrad: g ← g + weight_decay·p; s ← s + g²; p ← p − lr/(1 + (t − 1)·lr_decay)·g/(√s + ε), with s
+/// beginning as `initial_accumulator_value`.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html),
 /// [Duchi et al. 2011](https://jmlr.org/papers/v12/duchi11a.html)
 ///

@@ -23,7 +23,7 @@ pub type Adam<T = f32> = Descent<AdamRule<false>, T>;
 ///
 /// ```
 /// # use retrograd_nn::AdamW;
-/// let mut optimizer: AdamW = AdamW::new(1e-3).weight_decay(0.05).group("*.bias", |group| group.weight_decay(0.0));
+/// let mut optimizer: AdamW = AdamW::new(1e-3).group("*.bias", |group| group.weight_decay(0.0));
 /// ```
 pub type AdamW<T = f32> = Descent<AdamRule<true>, T>;
 

@@ -13,8 +13,8 @@ use crate::Module;
 
 /// The formula of an optimizer, with its settings.
 ///
-/// The learning rate, the weight decay and the sign (of [`maximize`](Descent::maximize)) are not among them: the
-/// gradient and the parameter that a formula sees have had their decay.
+/// The learning rate, the weight decay and the sign (of [`maximize`](Descent::maximize)) are not among them:
+/// the gradient and the parameter that a formula sees have had their decay.
 ///
 /// ```
 /// # use retrograd_nn::{Result, Tensor, optim::{Descent, Rule, Step}, Float};
@@ -62,8 +62,8 @@ pub trait Rule: Clone {
         parameter.zeros_like()
     }
 
-    /// Whether weight decay acts on the parameter, p ← p − lr·weight_decay·p, rather than through the gradient, g ← g
-    /// + weight_decay·p.
+    /// Whether weight decay acts on the parameter, p ← p − lr·weight_decay·p, rather than through the
+    /// gradient, g ← g + weight_decay·p.
     fn decouples_decay(&self) -> bool {
         false
     }
@@ -89,7 +89,7 @@ pub trait Rule: Clone {
 pub struct Step<'a, T: Float> {
     /// How far it goes.
     pub learning_rate: f64,
-    /// The how manieth of this parameter it is, from 1.
+    /// Which of the steps of this parameter it is, from 1.
     pub number: u64,
     /// The tensors kept for the parameter, in the order of [`Rule::slots`].
     pub state: &'a mut [Tensor<T>],
@@ -108,8 +108,8 @@ impl<T: Float> Step<'_, T> {
         1.0 - beta.powi(i32::try_from(self.number).unwrap_or(i32::MAX))
     }
 
-    /// Replaces every element p of the parameter, and the elements s of its first `N` slots, by what `f`(p, s, g)
-    /// returns; in one pass over memory.
+    /// Replaces every element p of the parameter, and the elements s of its first `N` slots, by what `f`(p,
+    /// s, g) returns; in one pass over memory.
     ///
     /// # Errors
     /// If the rule has fewer slots, or a slot has another shape than the parameter.
@@ -202,7 +202,8 @@ impl<T: Float> State<T> {
         Self { group, steps: 0, slots: Vec::new() }
     }
 
-    /// Begins anew where the rule wants other slots than there are: at first, or where a momentum was turned on.
+    /// Begins anew where the rule wants other slots than there are: at first, or where a momentum was turned
+    /// on.
     fn prepare(&mut self, rule: &impl Rule, parameter: &Tensor<T>) {
         let slots = rule.slots();
         if self.slots.len() != slots.len() {
@@ -244,8 +245,8 @@ impl<R: Rule, T: Float> Descent<R, T> {
         self
     }
 
-    /// Gives the parameters whose paths match `pattern` settings of their own; `*` stands for any text. A parameter
-    /// belongs to the first group that it matches.
+    /// Gives the parameters whose paths match `pattern` settings of their own; `*` stands for any text. A
+    /// parameter belongs to the first group that it matches.
     ///
     /// `change` gets the settings made so far, so that what is common to all comes before the groups.
     ///
@@ -261,9 +262,9 @@ impl<R: Rule, T: Float> Descent<R, T> {
         self
     }
 
-    /// What is kept for the parameters of `model`, named as `conv1.weight.exp_avg`; `conv1.weight.step` is how many
-    /// steps it has made. Settings are not included. Beside the model's own state this is what a training needs to
-    /// go on with the same bits.
+    /// What is kept for the parameters of `model`, named as `conv1.weight.exp_avg`; `conv1.weight.step` is
+    /// how many steps it has made. Settings are not included. Beside the model's own state this is what a
+    /// training needs to go on with the same bits.
     pub fn state_dict(&self, model: &impl Module<T>) -> Vec<(String, Tensor<T>)> {
         let mut saved = Vec::new();
         for (path, parameter) in model.parameters() {

@@ -5,7 +5,8 @@ use retrograd_tensor::{Float, Result};
 use super::descent::settings;
 use super::{Descent, Rule, Step, check_betas};
 
-/// Lion: p ← p − lr·weight_decay·p; p ← p − lr·sign(β₁m + (1 − β₁)g); then m ← β₂m + (1 − β₂)g. The sign of 0 is 0.
+/// Lion: p ← p − lr·weight_decay·p; p ← p − lr·sign(β₁m + (1 − β₁)g); then m ← β₂m + (1 − β₂)g. The sign of 0
+/// is 0.
 ///
 /// Every element moves by the learning rate, which is 3 to 10 times smaller than Adam's for that.
 /// [Chen et al. 2023](https://arxiv.org/abs/2302.06675)

@@ -59,8 +59,8 @@ pub trait Optimizer<T: Float = f32> {
     ///
     /// # Errors
     /// If a setting is out of its range, a gradient or an update has another shape than what it changes, or
-    /// no parameter of the model has a gradient (which the gradients of another model would look like), or the model
-    /// has no parameters, none at all or none for a group; the model is unchanged then.
+    /// no parameter of the model has a gradient (which the gradients of another model would look like), or
+    /// the model has no parameters, none at all or none for a group; the model is unchanged then.
     fn step(&mut self, model: &mut impl Module<T>, gradients: &Gradients<T>) -> Result<()>;
 
     /// How far a step goes, of the parameters that are in no group.
@@ -88,8 +88,8 @@ pub trait Optimizer<T: Float = f32> {
         Ok(())
     }
 
-    /// How much of the running mean of the gradients is kept in a step, the momentum or the first beta, if there is
-    /// one.
+    /// How much of the running mean of the gradients is kept in a step, the momentum or the first beta, if
+    /// there is one.
     fn momentum(&self) -> Option<f64> {
         None
     }

@@ -5,9 +5,9 @@ use retrograd_tensor::{Float, Result};
 use super::descent::settings;
 use super::{Descent, Rule, Setting, Step, check, check_betas};
 
-/// RAdam: with m, v and m̂ as in [`Adam`](crate::Adam), ρ∞ = 2/(1 − β₂) − 1 and ρ = ρ∞ − 2t·β₂ᵗ/(1 − β₂ᵗ): where ρ > 5,
-/// p ← p − lr·r·m̂·√(1 − β₂ᵗ)/(√v + ε) with r² = (ρ − 4)(ρ − 2)ρ∞/((ρ∞ − 4)(ρ∞ − 2)ρ); before that
-/// p ← p − lr·m̂.
+/// RAdam: with m, v and m̂ as in [`Adam`](crate::Adam), ρ∞ = 2/(1 − β₂) − 1 and ρ = ρ∞ − 2t·β₂ᵗ/(1 − β₂ᵗ):
+/// where ρ > 5, p ← p − lr·r·m̂·√(1 − β₂ᵗ)/(√v + ε) with r² = (ρ − 4)(ρ − 2)ρ∞/((ρ∞ − 4)(ρ∞ − 2)ρ); before
+/// that p ← p − lr·m̂.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.RAdam.html),
 /// [Liu et al. 2020](https://arxiv.org/abs/1908.03265)
 ///

@@ -7,8 +7,8 @@ use super::{Descent, Rule, Setting, Step, check};
 
 /// RMSprop: g ← g + weight_decay·p; v ← α·v + (1 − α)·g²; p ← p − lr·g/(√v + ε).
 ///
-/// Centred, v − a² takes the place of v in the step, with a ← α·a + (1 − α)·g; with momentum the step is lr·b with
-/// b ← momentum·b + g/(√v + ε).
+/// Centred, v − a² takes the place of v in the step, with a ← α·a + (1 − α)·g; with momentum the step is lr·b
+/// with b ← momentum·b + g/(√v + ε).
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html),
 /// [Graves 2013](https://arxiv.org/abs/1308.0850)
 ///

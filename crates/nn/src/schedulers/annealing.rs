@@ -7,7 +7,8 @@ use retrograd_tensor::Result;
 use super::{Schedule, check_count};
 use crate::optim::{Setting, check};
 
-/// lr = eta_min + (base − eta_min)·(1 + cos(π·epoch/T_max))/2: down over `T_max` epochs, then up again, and so on.
+/// lr = eta_min + (base − eta_min)·(1 + cos(π·epoch/T_max))/2: down over `T_max` epochs, then up again, and
+/// so on.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html),
 /// [Loshchilov & Hutter 2017](https://arxiv.org/abs/1608.03983)
 ///
@@ -44,8 +45,8 @@ impl Schedule for CosineAnnealingLR {
     }
 }
 
-/// As [`CosineAnnealingLR`], but at the minimum the rate returns to its base at once. The first descent takes `T_0`
-/// epochs, each other one `T_mult` times as many as that before.
+/// As [`CosineAnnealingLR`], but at the minimum the rate returns to its base at once. The first descent takes
+/// `T_0` epochs, each other one `T_mult` times as many as that before.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html),
 /// [Loshchilov & Hutter 2017](https://arxiv.org/abs/1608.03983)
 ///

@@ -4,8 +4,8 @@ use retrograd_tensor::Result;
 
 use super::Schedule;
 
-/// One schedule until a milestone, then another from its own beginning; made by [`Schedule::then`]. More than two are
-/// made by `a.then(5, b).then(20, c)`, with milestones counted from the beginning of all.
+/// One schedule until a milestone, then another from its own beginning; made by [`Schedule::then`]. More than
+/// two are made by `a.then(5, b).then(20, c)`, with milestones counted from the beginning of all.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html)
 ///
 /// ```
@@ -45,8 +45,8 @@ impl<A: Schedule, B: Schedule> Schedule for SequentialLR<A, B> {
     }
 }
 
-/// Two schedules at once, the second on the rate that the first gives; made by [`Schedule::and`]. Factors of the epoch
-/// multiply.
+/// Two schedules at once, the second on the rate that the first gives; made by [`Schedule::and`]. Factors of
+/// the epoch multiply.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html)
 ///
 /// ```

@@ -103,8 +103,8 @@ impl Schedule for ExponentialLR {
     }
 }
 
-/// lr = base·(start + (end − start)·min(epoch/total, 1)): a warmup. The factor is 1/3 at the start and 1 at the end by
-/// default; without epochs it stays at the start.
+/// lr = base·(start + (end − start)·min(epoch/total, 1)): a warmup. The factor is 1/3 at the start and 1 at
+/// the end by default; without epochs it stays at the start.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html)
 ///
 /// ```
@@ -148,7 +148,8 @@ impl Schedule for LinearLR {
     }
 }
 
-/// lr = base·factor before epoch `total_iters`, then base. The factor is 1/3 by default; without epochs it stays.
+/// lr = base·factor before epoch `total_iters`, then base. The factor is 1/3 by default; without epochs it
+/// stays.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html)
 ///
 /// ```

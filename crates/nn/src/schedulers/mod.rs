@@ -1,7 +1,8 @@
 //! Schedulers: how the learning rate changes in the course of a training.
 //!
-//! A [`Schedule`] is a function: the learning rate after so many steps of the scheduler. It is PyTorch's, in closed
-//! form, so that a training can be resumed anywhere; a [`Scheduler`] counts the steps and sets the rate.
+//! A [`Schedule`] is a function: the learning rate after so many steps of the scheduler. It is PyTorch's, in
+//! closed form, so that a training can be resumed anywhere; a [`Scheduler`] counts the steps and sets the
+//! rate.
 
 mod annealing;
 mod combine;
@@ -35,8 +36,8 @@ use crate::Optimizer;
 /// # Ok::<(), retrograd_nn::Error>(())
 /// ```
 pub trait Schedule {
-    /// The learning rate of a group of parameters after `epoch` steps of the scheduler; `base` is the group's own, at
-    /// which it was built.
+    /// The learning rate of a group of parameters after `epoch` steps of the scheduler; `base` is the group's
+    /// own, at which it was built.
     ///
     /// # Errors
     /// If a setting is out of its range, or the schedule has no such epoch.

@@ -6,12 +6,12 @@ use super::Schedule;
 use super::annealing::descend;
 use crate::optim::{Setting, check};
 
-/// One cycle: the rate rises from max/div_factor to max, then falls to max/div_factor/final_div_factor; meanwhile the
-/// momentum falls from its maximum to its base and rises again. Learning rates of groups are not regarded: all follow
-/// the cycle.
+/// One cycle: the rate rises from max/div_factor to max, then falls to max/div_factor/final_div_factor;
+/// meanwhile the momentum falls from its maximum to its base and rises again. Learning rates of groups are
+/// not regarded: all follow the cycle.
 ///
-/// The rise ends at epoch pct_start·total − 1, the fall at total − 1. In three phases the fall to max/div_factor takes
-/// as long as the rise, and the rest goes to the last rate.
+/// The rise ends at epoch pct_start·total − 1, the fall at total − 1. In three phases the fall to
+/// max/div_factor takes as long as the rise, and the rest goes to the last rate.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html),
 /// [Smith & Topin 2018](https://arxiv.org/abs/1708.07120)
 ///
@@ -55,8 +55,8 @@ impl Anneal {
 }
 
 impl OneCycleLR {
-    /// With PyTorch's other settings. `total_steps` counts the steps of the scheduler, which is called after each
-    /// batch: epochs times batches of an epoch.
+    /// With PyTorch's other settings. `total_steps` counts the steps of the scheduler, which is called after
+    /// each batch: epochs times batches of an epoch.
     pub fn new(max_lr: f64, total_steps: usize) -> Self {
         Self {
             max_lr,

@@ -7,9 +7,9 @@ use crate::optim::{Setting, check};
 
 /// Multiplies the learning rates by a factor when a metric has not improved for more than `patience` epochs.
 ///
-/// A metric improves if it is below best·(1 − threshold), or best − threshold with [`absolute`](Self::absolute); for
-/// [`maximum`](Self::maximum), above best·(1 + threshold) or best + threshold. NaN is no improvement. A rate does not
-/// fall below `min_lr`, nor by `eps` or less.
+/// A metric improves if it is below best·(1 − threshold), or best − threshold with
+/// [`absolute`](Self::absolute); for [`maximum`](Self::maximum), above best·(1 + threshold) or best +
+/// threshold. NaN is no improvement. A rate does not fall below `min_lr`, nor by `eps` or less.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html)
 ///
 /// ```
@@ -54,7 +54,8 @@ impl Default for ReduceLROnPlateau {
 }
 
 impl ReduceLROnPlateau {
-    /// With PyTorch's settings: a tenth of the rate after 10 epochs in which a loss has not fallen by a ten-thousandth.
+    /// With PyTorch's settings: a tenth of the rate after 10 epochs in which a loss has not fallen by a
+    /// ten-thousandth.
     pub fn new() -> Self {
         Self {
             maximum: false,

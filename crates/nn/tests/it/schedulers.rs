@@ -1,4 +1,5 @@
-//! Schedules, by the definitions in their rustdoc where PyTorch's own sequences do not reach, and what is refused.
+//! Schedules, by the definitions in their rustdoc where PyTorch's own sequences do not reach, and what is
+//! refused.
 
 use retrograd_nn::{
     Adagrad, Adam, ConstantLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, ExponentialLR, LambdaLR,
