@@ -19,7 +19,7 @@ use crate::optim::{Setting, check};
 /// # use retrograd_nn::{Adam, OneCycleLR, Optimizer, Schedule};
 /// let mut optimizer: Adam = Adam::new(1e-3);
 /// let mut scheduler = OneCycleLR::new(0.1, 10 * 782).on(&mut optimizer)?; // 10 epochs of 782 batches
-/// assert_eq!(optimizer.learning_rate(), 0.1 / 25.0);
+/// assert!((optimizer.learning_rate() - 0.1 / 25.0).abs() < 1e-12);
 /// # Ok::<(), retrograd_nn::Error>(())
 /// ```
 #[derive(Clone, Debug)]
