@@ -19,6 +19,7 @@ pub trait Number:
     + Add<f64, Output = Self>
     + Sub<f64, Output = Self>
     + Mul<f64, Output = Self>
+    + Div<f64, Output = Self>
 {
     /// The type of the elements.
     type Element: Float;
@@ -39,8 +40,16 @@ pub trait Number:
     fn sin(self) -> Self;
     /// The cosine.
     fn cos(self) -> Self;
+    /// The hyperbolic sine.
+    fn sinh(self) -> Self;
+    /// The hyperbolic cosine.
+    fn cosh(self) -> Self;
+    /// The hyperbolic tangent.
+    fn tanh(self) -> Self;
     /// The logistic function.
     fn sigmoid(self) -> Self;
+    /// The error function.
+    fn erf(self) -> Self;
     /// xᵃ.
     fn powf(self, exponent: f64) -> Self;
 }
@@ -115,6 +124,22 @@ impl<T: Float> Number for Scalar<T> {
         Self(self.0.sigmoid())
     }
     #[inline(always)]
+    fn sinh(self) -> Self {
+        Self(self.0.sinh())
+    }
+    #[inline(always)]
+    fn cosh(self) -> Self {
+        Self(self.0.cosh())
+    }
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        Self(self.0.tanh())
+    }
+    #[inline(always)]
+    fn erf(self) -> Self {
+        Self(self.0.erf())
+    }
+    #[inline(always)]
     fn powf(self, exponent: f64) -> Self {
         Self(self.0.powf(T::from_f64(exponent)))
     }
@@ -147,6 +172,18 @@ impl<T: Float> Number for Var<T> {
     }
     fn sigmoid(self) -> Self {
         Var::sigmoid(&self)
+    }
+    fn sinh(self) -> Self {
+        Var::sinh(&self)
+    }
+    fn cosh(self) -> Self {
+        Var::cosh(&self)
+    }
+    fn tanh(self) -> Self {
+        Var::tanh(&self)
+    }
+    fn erf(self) -> Self {
+        Var::erf(&self)
     }
     fn powf(self, exponent: f64) -> Self {
         Var::powf(&self, exponent)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use retrograd_tensor::{Error, Float, Result, Shape, Tensor};
+use retrograd_tensor::{Axes, Error, Float, Result, Shape, Tensor};
 
 use crate::Tape;
 use crate::tape::Key;
@@ -62,13 +62,13 @@ impl<T: Float> Var<T> {
         self.value.item()
     }
 
-    /// The position of the largest element along `axis`, the first of equals; NaN counts as the largest.
+    /// The position of the largest element along an axis, the first of equals; NaN counts as the largest.
     ///
     /// # Errors
-    /// If the axis does not exist or has no elements.
+    /// If the axes are neither one axis nor all, the axis does not exist, or it has no elements.
     #[track_caller]
-    pub fn argmax(&self, axis: isize) -> Result<Tensor<i64>> {
-        self.value.argmax(axis)
+    pub fn argmax(&self, axes: impl Into<Axes>) -> Result<Tensor<i64>> {
+        self.value.argmax(axes)
     }
 
     /// The tape that the variable is on.

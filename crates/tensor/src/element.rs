@@ -86,6 +86,10 @@ pub trait Float:
     fn exp(self) -> Self;
     /// The natural logarithm.
     fn ln(self) -> Self;
+    /// The logarithm to base 2.
+    fn log2(self) -> Self;
+    /// The logarithm to base 10.
+    fn log10(self) -> Self;
     /// ln(1 + x), exact near 0.
     fn ln_1p(self) -> Self;
     /// eˣ − 1, exact near 0.
@@ -94,8 +98,18 @@ pub trait Float:
     fn sin(self) -> Self;
     /// The cosine.
     fn cos(self) -> Self;
+    /// The tangent.
+    fn tan(self) -> Self;
+    /// The arc tangent.
+    fn atan(self) -> Self;
+    /// The hyperbolic sine.
+    fn sinh(self) -> Self;
+    /// The hyperbolic cosine.
+    fn cosh(self) -> Self;
     /// The hyperbolic tangent.
     fn tanh(self) -> Self;
+    /// The error function 2/√π·∫₀ˣ e^(−t²) dt.
+    fn erf(self) -> Self;
     /// The logistic function 1/(1 + e⁻ˣ).
     fn sigmoid(self) -> Self;
     /// xᵃ.
@@ -106,6 +120,13 @@ pub trait Float:
 #[inline(always)]
 pub(crate) fn larger<T: Float>(a: T, b: T) -> T {
     if a > b || a.is_nan() { a } else { b }
+}
+
+/// −1, 0 or 1; NaN stays NaN.
+#[inline(always)]
+pub(crate) fn sign<T: Float>(x: T) -> T {
+    let above = if x > T::ZERO { T::ONE } else { x };
+    if x < T::ZERO { -T::ONE } else { above }
 }
 
 /// The smaller of two numbers; NaN if one is.
@@ -218,6 +239,35 @@ macro_rules! float {
             #[inline(always)]
             fn cos(self) -> Self {
                 $t::cos(self)
+            }
+            #[inline(always)]
+            fn tan(self) -> Self {
+                $t::tan(self)
+            }
+            #[inline(always)]
+            fn atan(self) -> Self {
+                $t::atan(self)
+            }
+            #[inline(always)]
+            fn sinh(self) -> Self {
+                $t::sinh(self)
+            }
+            #[inline(always)]
+            fn cosh(self) -> Self {
+                $t::cosh(self)
+            }
+            #[inline(always)]
+            fn log2(self) -> Self {
+                $t::log2(self)
+            }
+            #[inline(always)]
+            fn log10(self) -> Self {
+                $t::log10(self)
+            }
+            #[inline(always)]
+            fn erf(self) -> Self {
+                use $math as math;
+                math::erf(self)
             }
             #[inline(always)]
             fn powf(self, exponent: Self) -> Self {

@@ -6,7 +6,8 @@
 
 use smallvec::SmallVec;
 
-use crate::element::{larger, smaller};
+use crate::element::{larger, sign, smaller};
+use crate::tensor::addressable;
 use crate::par;
 use crate::simd::dispatch;
 use crate::{Element, Error, Float, Result, Shape, Tensor};
@@ -51,7 +52,7 @@ impl<T: Element> Tensor<T> {
         other: &Tensor<B>,
         f: impl Fn(T, B) -> U + Sync,
     ) -> Result<Tensor<U>> {
-        let plan = Broadcast::new(op, [self.shape(), other.shape()])?;
+        let plan = Broadcast::new::<U>(op, [self.shape(), other.shape()])?;
         let (a, b) = (self.as_slice(), other.as_slice());
         let f = &f;
         Ok(Tensor::written(plan.shape.clone(), |y| {
@@ -89,7 +90,7 @@ impl<T: Element> Tensor<T> {
     /// If the shapes do not broadcast.
     #[track_caller]
     pub fn where_(mask: &Tensor<bool>, yes: &Tensor<T>, no: &Tensor<T>) -> Result<Tensor<T>> {
-        let plan = Broadcast::new("where", [mask.shape(), yes.shape(), no.shape()])?;
+        let plan = Broadcast::new::<T>("where", [mask.shape(), yes.shape(), no.shape()])?;
         let (mask, yes, no) = (mask.as_slice(), yes.as_slice(), no.as_slice());
         Ok(Tensor::written(plan.shape.clone(), |y| {
             plan.rows(
@@ -191,17 +192,41 @@ impl<T: Element> Tensor<T> {
         self.zip_as("ge", other, |a, b| a >= b)
     }
 
+    /// `value` where the mask is true, elsewhere the tensor's elements; the mask broadcasts to the tensor.
+    ///
+    /// # Errors
+    /// If the mask's shape does not broadcast to the tensor's.
+    #[track_caller]
+    pub fn masked_fill(&self, mask: &Tensor<bool>, value: T) -> Result<Self> {
+        if mask.shape().broadcast("masked_fill", self.shape())? != *self.shape() {
+            return Err(Error::new(
+                "masked_fill",
+                format!("mask {} does not broadcast to {}", mask.shape(), self.shape()),
+            ));
+        }
+        Tensor::where_(mask, &Tensor::scalar(value), self)
+    }
+
+    /// The tensor repeated to `extents`; −1 keeps the extent that the tensor has there.
+    ///
+    /// # Errors
+    /// If the shape does not broadcast to `extents`, or −1 stands for an axis that the tensor does not have.
+    #[track_caller]
+    pub fn expand(&self, extents: &[isize]) -> Result<Self> {
+        self.broadcast_to(self.shape().expanded(extents)?)
+    }
+
     /// The tensor repeated to `shape`.
     ///
     /// # Errors
-    /// If the shape does not broadcast to `shape`.
+    /// If the tensor's shape does not broadcast to `shape`, or there is no room for the result.
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl Into<Shape>) -> Result<Self> {
-        let shape = crate::tensor::addressable("broadcast_to", shape.into())?;
+        let shape = addressable::<T>("broadcast_to", shape.into())?;
         if *self.shape() == shape {
             return Ok(self.clone());
         }
-        let plan = Broadcast::new("broadcast_to", [self.shape(), &shape])?;
+        let plan = Broadcast::new::<T>("broadcast_to", [self.shape(), &shape])?;
         if plan.shape != shape {
             return Err(Error::new(
                 "broadcast_to",
@@ -400,8 +425,12 @@ unary! {
     abs(): |x| x.abs();
     /// x².
     square(): |x| x * x;
+    /// −1, 0 or 1, as the sign of x; NaN stays NaN.
+    sign(): |x| sign(x);
     /// √x.
     sqrt(): |x| x.sqrt();
+    /// 1/√x.
+    rsqrt(): |x| T::ONE / x.sqrt();
     /// xᵃ for a constant exponent a.
     powf(exponent): |x| x.powf(exponent);
     /// eˣ.
@@ -410,12 +439,26 @@ unary! {
     exp_m1(): |x| x.exp_m1();
     /// The natural logarithm.
     ln(): |x| x.ln();
+    /// The logarithm to base 2.
+    log2(): |x| x.log2();
+    /// The logarithm to base 10.
+    log10(): |x| x.log10();
     /// ln(1 + x), exact near 0.
     ln_1p(): |x| x.ln_1p();
     /// The sine.
     sin(): |x| x.sin();
     /// The cosine.
     cos(): |x| x.cos();
+    /// The tangent.
+    tan(): |x| x.tan();
+    /// The arc tangent, in (−π/2, π/2).
+    atan(): |x| x.atan();
+    /// The hyperbolic sine.
+    sinh(): |x| x.sinh();
+    /// The hyperbolic cosine.
+    cosh(): |x| x.cosh();
+    /// The error function 2/√π·∫₀ˣ e^(−t²) dt.
+    erf(): |x| x.erf();
     /// The hyperbolic tangent.
     tanh(): |x| x.tanh();
     /// The logistic function 1/(1 + e⁻ˣ).
@@ -465,13 +508,14 @@ struct Broadcast<const N: usize> {
 }
 
 impl<const N: usize> Broadcast<N> {
+    /// For a result whose elements are `U`.
     #[track_caller]
-    fn new(op: &'static str, operands: [&Shape; N]) -> Result<Self> {
+    fn new<U: Element>(op: &'static str, operands: [&Shape; N]) -> Result<Self> {
         let mut shape = operands[0].clone();
         for other in &operands[1..] {
             shape = shape.broadcast(op, other)?;
         }
-        let shape = crate::tensor::addressable(op, shape)?;
+        let shape = addressable::<U>(op, shape)?;
         let strides = operands.map(Shape::strides);
         let mut merged: SmallVec<[(usize, [usize; N]); 4]> = SmallVec::new();
         for (axis, &extent) in shape.iter().enumerate().filter(|&(_, &extent)| extent != 1) {

@@ -21,7 +21,7 @@ impl<T: Element> Tensor<T> {
         within(op, index, self.shape(), axis)?;
         let mut shape = self.shape().clone();
         shape[axis] = index.numel();
-        let shape = addressable(op, shape)?;
+        let shape = addressable::<T>(op, shape)?;
         let (extent, inner) = (self.shape()[axis], inner(self.shape(), axis));
         let x = self.as_slice();
         Ok(Tensor::written(shape, |y| {
@@ -55,6 +55,31 @@ impl<T: Element> Tensor<T> {
             });
         }))
     }
+
+    /// `self` with each element of `source` put at the position along `axis` that `index` names. Of several at
+    /// one position the last in row-major order stays.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html)
+    ///
+    /// # Errors
+    /// If the axis does not exist, the shapes do not fit, or a position lies outside the axis.
+    #[track_caller]
+    pub fn scatter(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Result<Self> {
+        let paths = Paths::new("scatter", self.shape(), axis, index)?;
+        one_each("scatter", index, source.shape())?;
+        let mut y = self.clone();
+        let (to, source) = (y.make_mut(), source.as_slice());
+        paths.visit(index.as_slice(), |at, position| to[position] = source[at]);
+        Ok(y)
+    }
+}
+
+/// Checks that there is an index for each element.
+#[track_caller]
+fn one_each(op: &'static str, index: &Tensor<i64>, source: &Shape) -> Result<()> {
+    if index.shape() == source {
+        return Ok(());
+    }
+    Err(Error::new(op, format!("expected one index for each element, found {} for {source}", index.shape())))
 }
 
 impl<T: Float> Tensor<T> {
@@ -82,7 +107,7 @@ impl<T: Float> Tensor<T> {
         index: &Tensor<i64>,
         source: &Self,
     ) -> Result<Self> {
-        let whole = addressable("scatter_add", whole.into())?;
+        let whole = addressable::<T>("scatter_add", whole.into())?;
         scattered(whole, axis, index, source, |y, _| y.fill(T::ZERO))
     }
 
@@ -108,7 +133,7 @@ impl<T: Float> Tensor<T> {
         index: &Tensor<i64>,
         source: &Self,
     ) -> Result<Self> {
-        let whole = addressable("index_add", whole.into())?;
+        let whole = addressable::<T>("index_add", whole.into())?;
         index_added(whole, axis, index, source, |y| y.fill(T::ZERO))
     }
 }
@@ -124,12 +149,7 @@ fn scattered<T: Float>(
     begin: impl Fn(&mut [T], usize) + Sync,
 ) -> Result<Tensor<T>> {
     let paths = Paths::new("scatter_add", &whole, axis, index)?;
-    if index.shape() != source.shape() {
-        return Err(Error::new(
-            "scatter_add",
-            format!("expected one index for each element, found {} for {}", index.shape(), source.shape()),
-        ));
-    }
+    one_each("scatter_add", index, source.shape())?;
     let (positions, source) = (index.as_slice(), source.as_slice());
     Ok(Tensor::written(whole, |y| {
         let Some([extent, len]) = paths.rows else {

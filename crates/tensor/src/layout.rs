@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::par;
 use crate::tensor::addressable;
-use crate::{Element, Error, Result, Shape, Tensor};
+use crate::{Axes, Element, Error, Result, Shape, Tensor};
 
 /// A range of positions along an axis, as Python's `start:stop:step`.
 ///
@@ -147,18 +147,15 @@ impl<T: Element> Tensor<T> {
         Ok(self.with_shape(shape))
     }
 
-    /// The tensor without `axis` if its extent is 1, else unchanged.
+    /// The tensor without those of `axes` (one, an array of them, or `..` for all) whose extent is 1.
     ///
     /// # Errors
-    /// If the axis does not exist.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
-    pub fn squeeze(&self, axis: isize) -> Result<Self> {
-        let axis = self.shape().axis("squeeze", axis)?;
-        let mut shape = self.shape().clone();
-        if shape[axis] == 1 {
-            shape.remove(axis);
-        }
-        Ok(self.with_shape(shape))
+    pub fn squeeze(&self, axes: impl Into<Axes>) -> Result<Self> {
+        let chosen = axes.into().chosen("squeeze", self.shape())?;
+        let kept = self.shape().iter().zip(chosen).filter(|&(&extent, chosen)| extent != 1 || !chosen);
+        Ok(self.with_shape(kept.map(|(&extent, _)| extent).collect()))
     }
 
     /// The axes in another order: result axis i is axis `order[i]`.
@@ -209,7 +206,7 @@ impl<T: Element> Tensor<T> {
     /// If `ranges` choose another shape than this tensor's from `whole`.
     #[track_caller]
     pub fn unslice(&self, whole: impl Into<Shape>, ranges: &[Slice]) -> Result<Self> {
-        let whole = addressable("unslice", whole.into())?;
+        let whole = addressable::<T>("unslice", whole.into())?;
         let (shape, steps, first) = sliced(&whole, ranges)?;
         if shape != *self.shape() {
             return Err(Error::new("unslice", format!("expected shape {shape}, found {}", self.shape())));
@@ -224,7 +221,7 @@ impl<T: Element> Tensor<T> {
     /// If `padding` has not one pair an axis, more is cut off than there is, or the result cannot be addressed.
     #[track_caller]
     pub fn pad(&self, padding: &[(isize, isize)], value: T) -> Result<Self> {
-        let whole = padded(self.shape(), padding)?;
+        let whole = addressable::<T>("pad", padded(self.shape(), padding)?)?;
         // What remains of the tensor, and where it stands in the result.
         let part = |cut: fn(isize) -> isize, extents: &Shape| -> SmallVec<[Slice; 5]> {
             std::iter::zip(padding, extents.iter())
@@ -240,15 +237,18 @@ impl<T: Element> Tensor<T> {
         Ok(kept.placed(whole, &steps, first, value))
     }
 
-    /// The tensors one after the other along `axis`.
+    /// The tensors one after the other along `axis`. As in PyTorch, an empty vector fits among all of them.
     ///
     /// # Errors
     /// If there are none, or their shapes differ elsewhere than along `axis`.
     #[track_caller]
     pub fn concat(tensors: &[&Self], axis: isize) -> Result<Self> {
-        let Some(first) = tensors.first() else {
+        let Some(&first) = tensors.first() else {
             return Err(Error::new("concat", "expected at least one tensor"));
         };
+        let full: SmallVec<[&Self; 8]> = tensors.iter().copied().filter(|x| *x.shape() != [0]).collect();
+        let tensors = if full.is_empty() { tensors } else { &full };
+        let first = tensors.first().copied().unwrap_or(first);
         let axis = first.shape().axis("concat", axis)?;
         let mut shape = first.shape().clone();
         for tensor in &tensors[1..] {
@@ -262,7 +262,7 @@ impl<T: Element> Tensor<T> {
             }
             shape[axis] = shape[axis].saturating_add(other[axis]);
         }
-        let shape = addressable("concat", shape)?;
+        let shape = addressable::<T>("concat", shape)?;
         let inner: usize = shape[axis + 1..].iter().product();
         let row = shape[axis] * inner;
         Ok(Tensor::written(shape, |y| {
@@ -417,7 +417,7 @@ fn padded(shape: &Shape, padding: &[(isize, isize)]) -> Result<Shape> {
         Some(whole.saturating_add_signed(before.max(0)).saturating_add_signed(after.max(0)))
     });
     match extents.collect::<Option<Vec<_>>>() {
-        Some(extents) => addressable("pad", extents.into()),
+        Some(extents) => Ok(extents.into()),
         None => Err(Error::new("pad", format!("padding {padding:?} cuts more off {shape} than there is"))),
     }
 }

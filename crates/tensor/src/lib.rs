@@ -1,5 +1,6 @@
 //! N-dimensional arrays and their kernels: the numeric foundation of Retrograd. Knows nothing of gradients.
 
+mod arrange;
 mod conv;
 mod cross_entropy;
 mod display;
@@ -13,6 +14,7 @@ mod math;
 mod matmul;
 mod operators;
 mod pad;
+mod order;
 mod par;
 mod pool;
 mod random;

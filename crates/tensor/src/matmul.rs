@@ -64,7 +64,7 @@ impl<T: Float> Tensor<T> {
         let mut shape = batch.clone();
         shape.push(m);
         shape.push(n);
-        let shape = addressable("matmul", shape)?;
+        let shape = addressable::<T>("matmul", shape)?;
 
         // A right operand that all batches share makes one tall product of many.
         if batch_b.is_empty() && !transposed.a {

@@ -9,10 +9,10 @@ impl<T: Element> Tensor<T> {
     /// Elements drawn one after the other, in row-major order, by `draw`.
     ///
     /// # Errors
-    /// If the shape has more elements than can be addressed.
+    /// If the shape has more elements than can be addressed, or than there is memory for.
     #[track_caller]
     pub fn from_fn(shape: impl Into<Shape>, mut draw: impl FnMut() -> T) -> Result<Self> {
-        let shape = crate::tensor::addressable("from_fn", shape.into())?;
+        let shape = crate::tensor::addressable::<T>("from_fn", shape.into())?;
         Ok(Self::written(shape, |y| y.fill_with(&mut draw)))
     }
 }
@@ -21,7 +21,7 @@ impl<T: Float> Tensor<T> {
     /// Elements from the normal distribution of mean 0 and deviation 1.
     ///
     /// # Errors
-    /// If the shape has more elements than can be addressed.
+    /// If the shape has more elements than can be addressed, or than there is memory for.
     #[track_caller]
     pub fn randn(shape: impl Into<Shape>, rng: &mut impl Rng) -> Result<Self> {
         Self::from_fn(shape, || T::from_f64(StandardNormal.sample(rng)))
@@ -30,7 +30,7 @@ impl<T: Float> Tensor<T> {
     /// Elements distributed uniformly in [`low`, `high`).
     ///
     /// # Errors
-    /// If `low` > `high`, one of them is not finite, or the shape has more elements than can be addressed.
+    /// If `low` > `high`, one of them is not finite, or the shape has more elements than can be addressed, or than there is memory for.
     #[track_caller]
     pub fn rand(shape: impl Into<Shape>, low: f64, high: f64, rng: &mut impl Rng) -> Result<Self> {
         if !(low <= high && (high - low).is_finite()) {
@@ -49,7 +49,7 @@ impl<T: Float> Tensor<T> {
     /// 1 with probability `p`, else 0.
     ///
     /// # Errors
-    /// If `p` is not within `[0, 1]`, or the shape has more elements than can be addressed.
+    /// If `p` is not within `[0, 1]`, or the shape has more elements than can be addressed, or than there is memory for.
     #[track_caller]
     pub fn bernoulli(shape: impl Into<Shape>, p: f64, rng: &mut impl Rng) -> Result<Self> {
         if !(0.0..=1.0).contains(&p) {

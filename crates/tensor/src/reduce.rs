@@ -63,13 +63,7 @@ impl Axes {
     /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn reduce(&self, op: &'static str, shape: &Shape) -> Result<Reduced> {
-        let mut chosen: SmallVec<[bool; 5]> = SmallVec::from_elem(self.all, shape.len());
-        for &axis in &self.list {
-            let axis = shape.axis(op, axis)?;
-            if std::mem::replace(&mut chosen[axis], true) {
-                return Err(Error::new(op, format!("axis {axis} is named twice in {:?}", self.list)));
-            }
-        }
+        let chosen = self.chosen(op, shape)?;
         let extents = || shape.iter().zip(&chosen);
         let kept: Shape = extents().map(|(&extent, &reduced)| if reduced { 1 } else { extent }).collect();
         let shape = match self.keep {
@@ -77,6 +71,31 @@ impl Axes {
             false => extents().filter(|&(_, &reduced)| !reduced).map(|(&extent, _)| extent).collect(),
         };
         Ok(Reduced { shape, kept, chosen })
+    }
+
+    /// For each axis of `shape` whether it is one of these.
+    #[track_caller]
+    pub(crate) fn chosen(&self, op: &'static str, shape: &Shape) -> Result<SmallVec<[bool; 5]>> {
+        let mut chosen: SmallVec<[bool; 5]> = SmallVec::from_elem(self.all, shape.len());
+        for &axis in &self.list {
+            let axis = shape.axis(op, axis)?;
+            if std::mem::replace(&mut chosen[axis], true) {
+                return Err(Error::new(op, format!("axis {axis} is named twice in {:?}", self.list)));
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// The only axis of `shape` that is named, and whether it stays.
+    ///
+    /// # Errors
+    /// If the axis does not exist, or it is not one that is named.
+    #[track_caller]
+    pub fn single(&self, op: &'static str, shape: &Shape) -> Result<(isize, bool)> {
+        match (self.all, &self.list[..]) {
+            (false, &[axis]) => Ok((shape.axis(op, axis)? as isize, self.keep)),
+            _ => Err(Error::new(op, "expected one axis")),
+        }
     }
 }
 
@@ -185,32 +204,118 @@ impl<T: Float> Tensor<T> {
         Ok(centred.fold(Sum, reduced).map(|sum| sum / divisor))
     }
 
-    /// The position of the largest element along `axis`, the first of equals; NaN counts as the largest.
+    /// The deviation over `axes`, the square root of [`var`](Self::var).
     ///
     /// # Errors
-    /// If the axis does not exist or has no elements.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
-    pub fn argmax(&self, axis: isize) -> Result<Tensor<i64>> {
-        self.position("argmax", axis, Largest)
+    pub fn std(&self, axes: impl Into<Axes>, correction: f64) -> Result<Self> {
+        Ok(self.var(axes, correction)?.sqrt())
     }
 
-    /// The position of the smallest element along `axis`, the first of equals; NaN counts as the smallest.
+    /// ln Σ eˣ over `axes`, max + ln Σ e^(x − max), which never overflows; −∞ over none.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.logsumexp.html)
     ///
     /// # Errors
-    /// If the axis does not exist or has no elements.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
-    pub fn argmin(&self, axis: isize) -> Result<Tensor<i64>> {
-        self.position("argmin", axis, Smallest)
+    pub fn logsumexp(&self, axes: impl Into<Axes>) -> Result<Self> {
+        let reduced = axes.into().reduce("logsumexp", self.shape())?;
+        // An infinite maximum must not meet itself in a difference; 0 keeps it what it is.
+        let max = self.fold(Largest, reduced.clone()).map(|max| if max.is_finite() { max } else { T::ZERO });
+        let max = max.with_shape(reduced.kept.clone());
+        let exponentials = self.zip_as(
+            "logsumexp",
+            &max,
+            #[inline(always)]
+            |x, max| (x - max).exp(),
+        )?;
+        let sum = exponentials.fold(Sum, reduced);
+        sum.zip_as("logsumexp", &max.with_shape(sum.shape().clone()), |sum, max| sum.ln() + max)
     }
 
-    /// The position along `axis` of the first element that is what folding gives, be it NaN.
+    /// The p-norm over `axes`, (Σ|x|ᵖ)^(1/p); for p = ∞ the largest |x|, for p = −∞ the smallest, for p = 0
+    /// how many x are not 0.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html)
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice, or p is infinite and there is no element to choose.
     #[track_caller]
-    fn position<F: Fold<T>>(&self, op: &'static str, axis: isize, fold: F) -> Result<Tensor<i64>> {
-        let reduced = Axes::from(axis).reduce(op, self.shape())?;
+    pub fn norm(&self, axes: impl Into<Axes>, p: f64) -> Result<Self> {
+        let reduced = axes.into().reduce("norm", self.shape())?;
+        if p.is_infinite() {
+            not_empty("norm", self, &reduced)?;
+        }
+        let power = T::from_f64(p);
+        Ok(match p {
+            f64::INFINITY => self.abs().fold(Largest, reduced),
+            f64::NEG_INFINITY => self.abs().fold(Smallest, reduced),
+            0.0 => self.map(|x| if x == T::ZERO { T::ZERO } else { T::ONE }).fold(Sum, reduced),
+            1.0 => self.abs().fold(Sum, reduced),
+            2.0 => self.square().fold(Sum, reduced).sqrt(),
+            _ => self.map(|x| x.abs().powf(power)).fold(Sum, reduced).map(|sum| sum.powf(T::ONE / power)),
+        })
+    }
+
+    /// The position of the largest element along an axis, the first of equals; NaN counts as the largest.
+    /// Over `..` it is the position in row-major order.
+    ///
+    /// # Errors
+    /// If `axes` are neither one axis nor all, the axis does not exist, or it has no elements.
+    #[track_caller]
+    pub fn argmax(&self, axes: impl Into<Axes>) -> Result<Tensor<i64>> {
+        self.position("argmax", axes.into(), Largest)
+    }
+
+    /// The position of the smallest element along an axis, the first of equals; NaN counts as the smallest.
+    /// Over `..` it is the position in row-major order.
+    ///
+    /// # Errors
+    /// If `axes` are neither one axis nor all, the axis does not exist, or it has no elements.
+    #[track_caller]
+    pub fn argmin(&self, axes: impl Into<Axes>) -> Result<Tensor<i64>> {
+        self.position("argmin", axes.into(), Smallest)
+    }
+
+    /// The largest element along an axis and its position, as [`argmax`](Self::argmax) gives it.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.max.html)
+    ///
+    /// # Errors
+    /// If it is not one axis that is named, the axis does not exist, or it has no elements.
+    #[track_caller]
+    pub fn max_dim(&self, axis: impl Into<Axes>) -> Result<(Self, Tensor<i64>)> {
+        let (axis, keep) = axis.into().single("max_dim", self.shape())?;
+        self.chosen_along(axis, keep, self.position("max_dim", keepdim(axis), Largest)?)
+    }
+
+    /// The smallest element along an axis and its position, as [`argmin`](Self::argmin) gives it.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.min.html)
+    ///
+    /// # Errors
+    /// If it is not one axis that is named, the axis does not exist, or it has no elements.
+    #[track_caller]
+    pub fn min_dim(&self, axis: impl Into<Axes>) -> Result<(Self, Tensor<i64>)> {
+        let (axis, keep) = axis.into().single("min_dim", self.shape())?;
+        self.chosen_along(axis, keep, self.position("min_dim", keepdim(axis), Smallest)?)
+    }
+
+    #[track_caller]
+    fn chosen_along(&self, axis: isize, keep: bool, index: Tensor<i64>) -> Result<(Self, Tensor<i64>)> {
+        let values = self.gather(axis, &index)?;
+        Ok(if keep { (values, index) } else { (values.squeeze(axis)?, index.squeeze(axis)?) })
+    }
+
+    /// The position along the axis, or among all elements, of the first that is what folding gives, be it NaN.
+    #[track_caller]
+    fn position<F: Fold<T>>(&self, op: &'static str, axes: Axes, fold: F) -> Result<Tensor<i64>> {
+        let reduced = axes.reduce(op, self.shape())?;
         not_empty(op, self, &reduced)?;
-        let axis = self.shape().axis(op, axis)?;
-        let inner = self.shape()[axis + 1..].iter().product::<usize>().max(1);
-        let block = self.shape()[axis] * inner;
+        let axis = if axes.all { 0 } else { axes.single(op, self.shape())?.0 as usize };
+        let inner = match axes.all {
+            true => 1,
+            false => self.shape()[axis + 1..].iter().product::<usize>().max(1),
+        };
+        let block = if axes.all { self.numel() } else { self.shape()[axis] * inner };
         let found = self.fold(fold, reduced);
         let (x, best) = (self.as_slice(), found.as_slice());
         Ok(Tensor::written(found.shape().clone(), |y| {

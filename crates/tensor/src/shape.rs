@@ -91,6 +91,26 @@ impl Shape {
         Ok(joint)
     }
 
+    /// `extents`, with −1 replaced by what this shape has at the axis, both aligned at the last.
+    ///
+    /// # Errors
+    /// If an extent is less than −1, or −1 stands for an axis that this shape does not have.
+    #[track_caller]
+    pub fn expanded(&self, extents: &[isize]) -> Result<Shape> {
+        let added = extents.len().saturating_sub(self.len());
+        let extent = |(axis, &extent): (usize, &isize)| match extent {
+            -1 => self.get(axis.checked_sub(added)?).copied(),
+            _ => extent.try_into().ok(),
+        };
+        let shape: Option<Shape> = extents.iter().enumerate().map(extent).collect();
+        shape.ok_or_else(|| {
+            let fact = format!(
+                "expected extents of at least 0, or −1 at an axis that {self} has, found {extents:?}"
+            );
+            Error::new("expand", fact)
+        })
+    }
+
     /// Appends an axis at the end.
     pub fn push(&mut self, extent: usize) {
         self.0.push(extent);

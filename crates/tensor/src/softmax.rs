@@ -48,9 +48,11 @@ impl<T: Float> Tensor<T> {
         total: impl Fn(T) -> T + Sync,
         finish: impl Fn(T, T, T) -> T + Sync,
     ) -> Result<Self> {
-        let axis = self.shape().axis(op, axis)?;
-        let inner: usize = self.shape()[axis + 1..].iter().product();
-        let block = self.shape()[axis] * inner;
+        // A scalar counts as a vector of one, as in PyTorch.
+        let shape = if self.rank() == 0 { &[1].into() } else { self.shape() };
+        let axis = shape.axis(op, axis)?;
+        let inner: usize = shape[axis + 1..].iter().product();
+        let block = shape[axis] * inner;
         let x = self.as_slice();
         Ok(Tensor::written(self.shape().clone(), |y| {
             // An exponential costs about as much as sixteen additions.

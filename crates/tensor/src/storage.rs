@@ -73,6 +73,22 @@ impl<T: Element> Storage<T> {
         Some(storage)
     }
 
+    /// Whether the system grants memory for `len` elements.
+    ///
+    /// A block of 1 GiB or more is asked for and given back at once, which costs a system call and touches no
+    /// memory. Some systems grant more than they have and end the process that uses it, so that 1 TiB and more
+    /// is not even asked for: training on a CPU has no use for such a tensor, while a wrong number among
+    /// the extents soon makes one.
+    pub(crate) fn has_room(len: usize) -> bool {
+        const LARGE: usize = 1 << 30;
+        const TOO_LARGE: usize = 1 << 40;
+        match len.checked_mul(size_of::<T>()) {
+            Some(bytes) if bytes < LARGE => true,
+            Some(bytes) if bytes < TOO_LARGE => pool::grants(bytes),
+            _ => false,
+        }
+    }
+
     /// Storage of `len` copies of `value`.
     pub(crate) fn filled(len: usize, value: T) -> Self {
         let mut storage = Self::unspecified(len);
@@ -256,6 +272,21 @@ mod pool {
         // SAFETY: the memory is fresh, aligned, and longer than a header.
         unsafe { block.write(Header { owners: AtomicUsize::new(0), len: 0, class }) };
         Some(block)
+    }
+
+    /// Whether there is a block for `bytes` bytes of elements.
+    pub(super) fn grants(bytes: usize) -> bool {
+        let (class, size) = class(bytes);
+        if !list(class).0.is_empty() {
+            return true;
+        }
+        // SAFETY: the layout is not empty.
+        let memory = unsafe { alloc_zeroed(layout(size)) };
+        if !memory.is_null() {
+            // SAFETY: allocated above with this layout.
+            unsafe { dealloc(memory, layout(size)) };
+        }
+        !memory.is_null()
     }
 
     pub(super) fn give_back(block: NonNull<Header>) {

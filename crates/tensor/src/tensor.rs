@@ -30,10 +30,10 @@ impl<T: Element> Tensor<T> {
     /// A tensor of `value` everywhere.
     ///
     /// # Errors
-    /// If the shape has more elements than can be addressed.
+    /// If the shape has more elements than can be addressed, or than there is memory for.
     #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: T) -> Result<Self> {
-        let shape = addressable("full", shape.into())?;
+        let shape = addressable::<T>("full", shape.into())?;
         Ok(Self { data: Storage::filled(shape.numel(), value), shape })
     }
 
@@ -43,7 +43,7 @@ impl<T: Element> Tensor<T> {
     /// If their number is not the shape's.
     #[track_caller]
     pub fn from_slice(values: &[T], shape: impl Into<Shape>) -> Result<Self> {
-        let shape = addressable("from_slice", shape.into())?;
+        let shape = addressable::<T>("from_slice", shape.into())?;
         if shape.numel() != values.len() {
             return Err(Error::new(
                 "from_slice",
@@ -182,7 +182,7 @@ impl<T: Float> Tensor<T> {
     /// A tensor of zeros.
     ///
     /// # Errors
-    /// If the shape has more elements than can be addressed.
+    /// If the shape has more elements than can be addressed, or than there is memory for.
     #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Result<Self> {
         Self::full(shape, T::ZERO)
@@ -191,7 +191,7 @@ impl<T: Float> Tensor<T> {
     /// A tensor of ones.
     ///
     /// # Errors
-    /// If the shape has more elements than can be addressed.
+    /// If the shape has more elements than can be addressed, or than there is memory for.
     #[track_caller]
     pub fn ones(shape: impl Into<Shape>) -> Result<Self> {
         Self::full(shape, T::ONE)
@@ -200,10 +200,10 @@ impl<T: Float> Tensor<T> {
     /// 0, 1, … `count` − 1.
     ///
     /// # Errors
-    /// If `count` is more elements than can be addressed.
+    /// If `count` is more elements than can be addressed, or than there is memory for.
     #[track_caller]
     pub fn arange(count: usize) -> Result<Self> {
-        let shape = addressable("arange", [count].into())?;
+        let shape = addressable::<T>("arange", [count].into())?;
         Ok(Self::written(shape, |y| y.iter_mut().enumerate().for_each(|(i, y)| *y = T::from_f64(i as f64))))
     }
 
@@ -223,12 +223,16 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// The shape, if a tensor can have it.
+/// The shape, if a tensor of `T` can have it: its elements can be counted, and there is room for them
+/// ([`Storage::has_room`]). Every shape that a user can choose passes here before memory is asked for.
 #[track_caller]
-pub(crate) fn addressable(op: &'static str, shape: Shape) -> Result<Shape> {
+pub(crate) fn addressable<T: Element>(op: &'static str, shape: Shape) -> Result<Shape> {
     match shape.checked_numel() {
-        Some(_) => Ok(shape),
         None => Err(Error::new(op, format!("shape {shape} has more elements than can be addressed"))),
+        Some(len) if !Storage::<T>::has_room(len) => {
+            Err(Error::new(op, format!("there is no memory for shape {shape} of {}", T::NAME)))
+        }
+        Some(_) => Ok(shape),
     }
 }
 

@@ -1,15 +1,36 @@
 //! Activation functions.
 
-use retrograd::nn::{Layer, PReLU, RReLU};
+use retrograd::nn::{ELU, GELU, Hardtanh, Layer, PReLU, RReLU, Softplus};
 use retrograd::tensor::Float;
 
-use super::{Call, Outcome, Output};
+use super::{Call, Outcome, Output, Stop};
 
 pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output<T>>>> {
     let y = match call.op() {
         "sigmoid" => call.x()?.sigmoid(),
         "tanh" => call.x()?.tanh(),
         "relu" => call.x()?.relu(),
+        "relu6" => call.x()?.relu6(),
+        "elu" => ELU { alpha: call.float("alpha")? }.forward(call.x()?)?,
+        "selu" => call.x()?.selu(),
+        "gelu" => {
+            let layer = match call.argument("approximate").as_str() {
+                Some("none") => GELU::Exact,
+                Some("tanh") => GELU::Tanh,
+                _ => return Err(Stop::unknown("approximate")),
+            };
+            layer.forward(call.x()?)?
+        }
+        "silu" => call.x()?.silu(),
+        "mish" => call.x()?.mish(),
+        "softplus" => {
+            let layer = Softplus { beta: call.float("beta")?, threshold: call.float("threshold")? };
+            layer.forward(call.x()?)?
+        }
+        "logsigmoid" => call.x()?.logsigmoid(),
+        "hardtanh" => Hardtanh::new(call.float("min_val")?, call.float("max_val")?)?.forward(call.x()?)?,
+        "hardsigmoid" => call.x()?.hardsigmoid(),
+        "hardswish" => call.x()?.hardswish(),
         "leaky_relu" => call.x()?.leaky_relu(call.float("negative_slope")?),
         "prelu" => {
             let mut layer = PReLU::new(call.extent("num_parameters")?, 0.25)?;
@@ -19,6 +40,12 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
         "rrelu_eval" => {
             call.evaluate();
             RReLU::new(call.float("lower")?, call.float("upper")?)?.forward(call.x()?)?
+        }
+        "rrelu_train" => {
+            call.only("training", true)?;
+            // The bounds are those that the noise was drawn between.
+            RReLU::new(call.float("lower")?, call.float("upper")?)?;
+            call.x()?.rrelu_with_noise(call.var("noise")?.value())?
         }
         "softmax" => call.x()?.softmax(call.integer("dim")?)?,
         "log_softmax" => call.x()?.log_softmax(call.integer("dim")?)?,

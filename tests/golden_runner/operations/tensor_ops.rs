@@ -1,7 +1,7 @@
 //! Arithmetic, products, reductions, shapes and positions.
 
 use retrograd::autograd::Var;
-use retrograd::tensor::{Float, Slice};
+use retrograd::tensor::{Float, Slice, Tensor};
 use serde_json::Value;
 
 use super::{Call, Outcome, Output, Stop};
@@ -26,8 +26,20 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
         "sqrt" => call.x()?.sqrt(),
         "square" => call.x()?.square(),
         "reciprocal" => call.x()?.reciprocal(),
+        "rsqrt" => call.x()?.rsqrt(),
+        "log2" => call.x()?.log2(),
+        "log10" => call.x()?.log10(),
+        "sign" => call.x()?.sign(),
+        "floor" => call.x()?.floor(),
+        "ceil" => call.x()?.ceil(),
+        "round" => call.x()?.round(),
+        "erf" => call.x()?.erf(),
         "sin" => call.x()?.sin(),
         "cos" => call.x()?.cos(),
+        "tan" => call.x()?.tan(),
+        "atan" => call.x()?.atan(),
+        "sinh" => call.x()?.sinh(),
+        "cosh" => call.x()?.cosh(),
         "clamp" => {
             let bound = |name| match call.argument(name) {
                 Value::Null => Ok(None),
@@ -45,14 +57,18 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
         "amax" => call.x()?.amax(call.axes()?)?,
         "amin" => call.x()?.amin(call.axes()?)?,
         "var" => call.x()?.var(call.axes()?, call.float("correction")?)?,
-        "argmax" | "argmin" => {
-            call.only("keepdim", false)?;
-            let (x, axis) = (call.x()?.value(), call.integer("dim")?);
-            return Ok(Some(vec![Output::Index(if call.op() == "argmax" {
-                x.argmax(axis)?
-            } else {
-                x.argmin(axis)?
-            })]));
+        "std" => call.x()?.std(call.axes()?, call.float("correction")?)?,
+        "prod" => call.x()?.prod(call.axes()?)?,
+        "logsumexp" => call.x()?.logsumexp(call.axes()?)?,
+        "norm" => call.x()?.norm(call.axes()?, call.float("p")?)?,
+        "argmax" => return Ok(Some(vec![Output::Index(call.x()?.argmax(call.axes()?)?)])),
+        "argmin" => return Ok(Some(vec![Output::Index(call.x()?.value().argmin(call.axes()?)?)])),
+        "max_dim" => return chosen(call.x()?.max_dim(call.axes()?)?),
+        "min_dim" => return chosen(call.x()?.min_dim(call.axes()?)?),
+        "sort" => return chosen(call.x()?.sort(call.integer("dim")?, call.flag("descending")?)?),
+        "topk" => {
+            let (k, largest) = (call.extent("k")?, call.flag("largest")?);
+            return chosen(call.x()?.topk(k, call.integer("dim")?, largest)?);
         }
 
         // Shapes and positions.
@@ -60,20 +76,55 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
         "permute" => call.x()?.permute(&call.integers("dims")?)?,
         "reshape" => call.x()?.reshape(&call.integers("shape")?)?,
         "flatten" => call.x()?.flatten_range(call.integer("start_dim")?, call.integer("end_dim")?)?,
-        "squeeze" => call.x()?.squeeze(call.integer("dim")?)?,
+        "squeeze" => match call.argument("dim") {
+            Value::Null => call.x()?.squeeze(..)?,
+            _ => call.x()?.squeeze(call.integer("dim")?)?,
+        },
         "unsqueeze" => call.x()?.unsqueeze(call.integer("dim")?)?,
-        "expand" => call.x()?.broadcast_to(call.shape("shape")?)?,
+        "expand" => call.x()?.expand(&call.integers("shape")?)?,
+        "repeat" => call.x()?.repeat(&call.shape("repeats")?)?,
+        "flip" => call.x()?.flip(&call.integers("dims")?[..])?,
+        "roll" => {
+            let shifts = std::iter::zip(call.integers("shifts")?, call.integers("dims")?);
+            call.x()?.roll(&shifts.collect::<Vec<_>>())?
+        }
+        "tril" => call.x()?.tril(call.integer("diagonal")?)?,
+        "triu" => call.x()?.triu(call.integer("diagonal")?)?,
+        "cumsum" => call.x()?.cumsum(call.integer("dim")?)?,
+        "split" => {
+            let (x, axis) = (call.x()?, call.integer("dim")?);
+            return pieces(match call.argument("sizes") {
+                Value::Array(_) => x.split_with_sizes(&call.shape("sizes")?, axis)?,
+                _ => x.split(call.extent("sizes")?, axis)?,
+            });
+        }
+        "chunk" => return pieces(call.x()?.chunk(call.extent("chunks")?, call.integer("dim")?)?),
         "slice" => call.x()?.slice(&ranges(call)?)?,
         "concat" => Var::concat(&call.series(), call.integer("dim")?)?,
         "stack" => Var::stack(&call.series(), call.integer("dim")?)?,
         "index_select" => call.x()?.index_select(call.integer("dim")?, call.index("index")?)?,
         "gather" => call.x()?.gather(call.integer("dim")?, call.index("index")?)?,
+        "masked_fill" => call.x()?.masked_fill(&call.mask("mask")?, call.float("value")?)?,
+        "scatter" => call.x()?.scatter(call.integer("dim")?, call.index("index")?, call.var("src")?)?,
+        "index_add" => {
+            let source = call.var("src")?.scale(call.float("alpha")?);
+            call.x()?.index_add(call.integer("dim")?, call.index("index")?, &source)?
+        }
         "scatter_add" => {
             call.x()?.scatter_add(call.integer("dim")?, call.index("index")?, call.var("src")?)?
         }
         _ => return Ok(None),
     };
     Ok(Some(vec![Output::Var(y)]))
+}
+
+/// Elements, and the positions where they stood.
+fn chosen<T: Float>((y, index): (Var<T>, Tensor<i64>)) -> Outcome<Option<Vec<Output<T>>>> {
+    Ok(Some(vec![Output::Var(y), Output::Index(index)]))
+}
+
+fn pieces<T: Float>(pieces: Vec<Var<T>>) -> Outcome<Option<Vec<Output<T>>>> {
+    Ok(Some(pieces.into_iter().map(Output::Var).collect()))
 }
 
 /// One `[start, stop, step]` an axis, as in Python.

@@ -35,12 +35,14 @@ impl<T: Float> AnyOp<T> for Concat {
 }
 
 impl<T: Float> Var<T> {
-    /// The variables one after the other along `axis`.
+    /// The variables one after the other along `axis`. As in PyTorch, an empty vector fits among all of them.
     ///
     /// # Errors
     /// If there are none, their shapes differ elsewhere than along `axis`, or they are on different tapes.
     #[track_caller]
     pub fn concat(vars: &[&Var<T>], axis: isize) -> Result<Var<T>> {
+        let full: SmallVec<[&Var<T>; 8]> = vars.iter().copied().filter(|var| *var.shape() != [0]).collect();
+        let vars = if full.is_empty() { vars } else { &full };
         let values: SmallVec<[&Tensor<T>; 8]> = vars.iter().map(|var| var.value()).collect();
         let y = Tensor::concat(&values, axis)?;
         let axis = y.shape().axis("concat", axis)?;

@@ -132,14 +132,18 @@ linear! {
         Gather |a, _| Gather { axis: a.axis, index: a.index.clone() };
 }
 
+pub(super) use linear;
+
 /// Bytes of tensors among an operation's settings.
-trait Held {
+pub(super) trait Held {
     fn held_bytes(&self) -> usize {
         0
     }
 }
 
+impl Held for bool {}
 impl Held for isize {}
+impl Held for Axes {}
 impl Held for Shape {}
 impl<A: smallvec::Array> Held for SmallVec<A> {}
 impl Held for Tensor<i64> {
@@ -181,6 +185,16 @@ impl<T: Float> Var<T> {
             return Ok(self.clone());
         }
         Map(BroadcastTo { shape }).apply([self])
+    }
+
+    /// Repeated to `extents`; −1 keeps the extent that the variable has there.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html)
+    ///
+    /// # Errors
+    /// If the shape does not broadcast to `extents`, or −1 stands for an axis that the variable does not have.
+    #[track_caller]
+    pub fn expand(&self, extents: &[isize]) -> Result<Var<T>> {
+        self.broadcast_to(self.shape().expanded(extents)?)
     }
 
     /// Σ x over `axes` (one, an array of them, or `..` for all); 0 over none.
@@ -247,13 +261,13 @@ impl<T: Float> Var<T> {
         self.moved(self.value().unsqueeze(axis)?)
     }
 
-    /// Without `axis` if its extent is 1, else unchanged.
+    /// Without those of `axes` (one, an array of them, or `..` for all) whose extent is 1.
     ///
     /// # Errors
-    /// If the axis does not exist.
+    /// If an axis does not exist or is named twice.
     #[track_caller]
-    pub fn squeeze(&self, axis: isize) -> Result<Var<T>> {
-        self.moved(self.value().squeeze(axis)?)
+    pub fn squeeze(&self, axes: impl Into<Axes>) -> Result<Var<T>> {
+        self.moved(self.value().squeeze(axes)?)
     }
 
     #[track_caller]
@@ -316,6 +330,19 @@ impl<T: Float> Var<T> {
     #[track_caller]
     pub fn gather(&self, axis: isize, index: &Tensor<i64>) -> Result<Var<T>> {
         Map(Gather { axis, index: index.clone() }).apply([self])
+    }
+
+    /// `self` with the slices of `source` along `axis` added at the positions in `index` (a vector); repeated
+    /// positions add up.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_add_.html)
+    ///
+    /// # Errors
+    /// If the axis does not exist, the shapes do not fit, or a position lies outside the axis.
+    #[track_caller]
+    pub fn index_add(&self, axis: isize, index: &Tensor<i64>, source: &Var<T>) -> Result<Var<T>> {
+        let added =
+            Map(IndexAdd { whole: self.shape().clone(), axis, index: index.clone() }).apply([source])?;
+        self.add(&added)
     }
 
     /// `self` with each element of `source` added at the position along `axis` that `index` names.

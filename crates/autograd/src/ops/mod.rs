@@ -1,6 +1,8 @@
 //! The operations, by kind: element-wise ones are rows in a table, linear ones owe their adjoint, bilinear ones
 //! a rotation of slots, and the rest is made of these.
 
+mod activation;
+mod arrange;
 mod binary;
 mod concat;
 mod conv;
@@ -9,6 +11,7 @@ mod cross_entropy;
 mod linear;
 pub mod loss;
 mod matmul;
+mod order;
 mod pad;
 mod pool;
 mod prelu;

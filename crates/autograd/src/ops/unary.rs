@@ -5,6 +5,8 @@
 //! g·slope; where the pullback is recorded the same formula builds variables, so that every order of derivative
 //! follows.
 
+use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LN_10};
+
 use retrograd_tensor::{Float, Result, Tensor};
 
 use crate::Var;
@@ -145,6 +147,8 @@ macro_rules! elementwise {
     };
 }
 
+pub(super) use elementwise;
+
 impl<T: Float> Var<T> {
     /// An element-wise function of this variable.
     ///
@@ -170,7 +174,7 @@ impl<T: Float> Var<T> {
 
 /// `value` in the precision of `T`.
 #[inline(always)]
-fn c<T: Float>(value: f64) -> T {
+pub(super) fn c<T: Float>(value: f64) -> T {
     T::from_f64(value)
 }
 
@@ -190,6 +194,12 @@ elementwise! {
     /// y = ln x, the natural logarithm.
     Ln ln() X: |x| x.ln(); |x, _| x.reciprocal();
 
+    /// y = log₂ x, the logarithm to base 2.
+    Log2 log2() X: |x| x.log2(); |x, _| (x * LN_2).reciprocal();
+
+    /// y = log₁₀ x, the logarithm to base 10.
+    Log10 log10() X: |x| x.log10(); |x, _| (x * LN_10).reciprocal();
+
     /// y = ln(1 + x), exact near 0.
     Ln1p ln_1p() X: |x| x.ln_1p(); |x, _| (x + 1.0).reciprocal();
 
@@ -198,6 +208,9 @@ elementwise! {
 
     /// y = √x.
     Sqrt sqrt() Y: |x| x.sqrt(); |_, y| y.reciprocal() * 0.5;
+
+    /// y = 1/√x.
+    Rsqrt rsqrt() Y: |x| T::ONE / x.sqrt(); |_, y| y.clone() * y.clone() * y * -0.5;
 
     /// y = x².
     Square square() X: |x| x * x; |x, _| x * 2.0;
@@ -213,38 +226,49 @@ elementwise! {
     /// y = |x|; the slope at 0 is 0.
     Abs abs() X: |x| x.abs(); |x, _| sign(x);
 
+    /// y = −1, 0 or 1, as the sign of x; NaN stays NaN. The slope is 0.
+    Sign sign() Nothing:
+        |x| {
+            let above = if x > T::ZERO { T::ONE } else { x };
+            if x < T::ZERO { -T::ONE } else { above }
+        };
+        |_, _| N::constant(0.0);
+
+    /// y = ⌊x⌋; the slope is 0.
+    Floor floor() Nothing: |x| x.floor(); |_, _| N::constant(0.0);
+
+    /// y = ⌈x⌉; the slope is 0.
+    Ceil ceil() Nothing: |x| x.ceil(); |_, _| N::constant(0.0);
+
+    /// The nearest integer, halves to the even one; the slope is 0.
+    Round round() Nothing: |x| x.round_ties_even(); |_, _| N::constant(0.0);
+
     /// y = sin x.
     Sin sin() X: |x| x.sin(); |x, _| x.cos();
 
     /// y = cos x.
     Cos cos() X: |x| x.cos(); |x, _| -x.sin();
 
+    /// y = tan x; y' = 1 + y².
+    Tan tan() Y: |x| x.tan(); |_, y| y.clone() * y + 1.0;
+
+    /// y = arctan x, in (−π/2, π/2); y' = 1/(1 + x²).
+    Atan atan() X: |x| x.atan(); |x, _| (x.clone() * x + 1.0).reciprocal();
+
+    /// The hyperbolic sine y = (eˣ − e⁻ˣ)/2.
+    Sinh sinh() X: |x| x.sinh(); |x, _| x.cosh();
+
+    /// The hyperbolic cosine y = (eˣ + e⁻ˣ)/2.
+    Cosh cosh() X: |x| x.cosh(); |x, _| x.sinh();
+
+    /// The error function y = 2/√π·∫₀ˣ e^(−t²) dt; y' = 2/√π·e^(−x²).
+    Erf erf() X: |x| x.erf(); |x, _| (-(x.clone() * x)).exp() * FRAC_2_SQRT_PI;
+
     /// The logistic function y = 1/(1 + e⁻ˣ); y' = y(1 − y).
     Sigmoid sigmoid() Y: |x| x.sigmoid(); |_, y| (-y.clone() + 1.0) * y;
 
     /// The hyperbolic tangent y = (eˣ − e⁻ˣ)/(eˣ + e⁻ˣ); y' = 1 − y².
     Tanh tanh() Y: |x| x.tanh(); |_, y| -(y.clone() * y) + 1.0;
-
-    /// y = x/(1 + |x|), in (−1, 1); y' = (1 − |y|)².
-    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softsign.html)
-    Softsign softsign() Y:
-        |x| x / (T::ONE + x.abs());
-        |_, y| {
-            let rest = -(y.clone() * sign(y)) + 1.0;
-            rest.clone() * rest
-        };
-
-    /// y = max(0, x); NaN stays NaN. The slope at 0 is 0.
-    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html)
-    Relu relu() Y:
-        |x| if x <= T::ZERO { T::ZERO } else { x };
-        |_, y| N::select(y.test(|y| y <= c(0.0)), N::constant(0.0), N::constant(1.0));
-
-    /// y = x where x > 0, else `negative_slope`·x; the slope at 0 is `negative_slope`.
-    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html)
-    LeakyRelu leaky_relu(negative_slope) X:
-        |x| if x > T::ZERO { x } else { x * negative_slope };
-        |x, _| N::select(x.test(|x| x > c(0.0)), N::constant(1.0), N::constant(negative_slope));
 
     /// y = x limited to [`low`, `high`], and `high` where the bounds are crossed; NaN stays NaN. The slope is 1
     /// strictly between the bounds, else 0.

@@ -7,13 +7,20 @@ use std::path::Path;
 /// rows of the tables.
 pub(crate) fn operations() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
+    let files: Vec<(String, String)> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            (path.file_name().unwrap().to_string_lossy().into_owned(), text)
+        })
+        .collect();
+    // A table may have rows in several files.
+    let tables: BTreeSet<&str> = files.iter().flat_map(|(_, text)| tables(text)).collect();
     let mut names = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let file = path.file_name().unwrap().to_string_lossy();
-        names.extend(spelled(&text, &file));
-        for table in tables(&text) {
+    for (file, text) in &files {
+        names.extend(spelled(text, file));
+        for table in &tables {
             let invocation = format!("\n{table}! {{\n");
             text.split(&invocation).skip(1).for_each(|rows| names.extend(in_table(rows, table)));
         }

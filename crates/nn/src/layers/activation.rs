@@ -36,29 +36,322 @@ activations! {
     /// y = max(0, x); y' = 1 for x > 0, else 0. NaN passes through.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html)
     ReLU: |x| x.relu();
+
+    /// y = min(max(0, x), 6); y' = 1 for 0 < x < 6, else 0.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html)
+    ReLU6: |x| x.relu6();
+
+    /// y = λx where x > 0, else λα(eˣ − 1), with λ = 1.0507009873554805 and α = 1.6732632423543772.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.SELU.html),
+    /// [Klambauer et al. 2017](https://arxiv.org/abs/1706.02515)
+    SELU: |x| x.selu();
+
+    /// y = x·σ(x), σ being the logistic function; also known as swish.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.SiLU.html)
+    SiLU: |x| x.silu();
+
+    /// y = x·tanh(ln(1 + eˣ)).
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Mish.html)
+    Mish: |x| x.mish();
+
+    /// y = x/(1 + |x|), in (−1, 1).
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softsign.html)
+    Softsign: |x| x.softsign();
+
+    /// y = min(max(0, x + 3), 6)/6; y' = 1/6 for −3 < x < 3, else 0.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html)
+    Hardsigmoid: |x| x.hardsigmoid();
+
+    /// y = x·min(max(0, x + 3), 6)/6.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardswish.html)
+    Hardswish: |x| x.hardswish();
+
+    /// y = ln σ(x) = −ln(1 + e⁻ˣ), σ being the logistic function.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html)
+    LogSigmoid: |x| x.logsigmoid();
+
+    /// y = x − tanh x; y' = tanh² x.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanhshrink.html)
+    Tanhshrink: |x| x.tanhshrink();
 }
 
-/// y = x where x > 0, else negative_slope·x; the slope at 0 is negative_slope.
-/// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html)
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LeakyReLU {
-    /// The slope where x ≤ 0.
-    pub negative_slope: f64,
+/// A row: documentation, the layer with its settings and their defaults, its formula on a variable.
+macro_rules! adjustable {
+    ($($(#[$doc:meta])* $Type:ident { $($(#[$about:meta])* $setting:ident: $S:ty = $default:expr),* }
+        |$layer:ident, $x:ident| $y:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct $Type {
+            $($(#[$about])* pub $setting: $S,)*
+        }
+
+        /// PyTorch's.
+        impl Default for $Type {
+            fn default() -> Self {
+                Self { $($setting: $default),* }
+            }
+        }
+
+        crate::module::no_parameters!($Type);
+
+        impl<T: Float> Layer<T> for $Type {
+            #[track_caller]
+            fn forward(&self, $x: &Var<T>) -> Result<Var<T>> {
+                let $layer = self;
+                Ok($y)
+            }
+        }
+    )*};
 }
 
-/// A slope of 0.01.
-impl Default for LeakyReLU {
-    fn default() -> Self {
-        Self { negative_slope: 0.01 }
+adjustable! {
+    /// y = x where x > 0, else negative_slope·x; the slope at 0 is negative_slope.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html)
+    LeakyReLU {
+        /// The slope where x ≤ 0.
+        negative_slope: f64 = 0.01
+    } |layer, x| x.leaky_relu(layer.negative_slope);
+
+    /// y = x where x > 0, else α(eˣ − 1); the slope at 0 is α.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ELU.html),
+    /// [Clevert et al. 2015](https://arxiv.org/abs/1511.07289)
+    ELU {
+        /// −α is what y tends to for x → −∞.
+        alpha: f64 = 1.0
+    } |layer, x| x.elu(layer.alpha);
+
+    /// y = ln(1 + e^(βx))/β, a smooth rectifier, and y = x where βx > threshold.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html)
+    Softplus {
+        /// The sharpness of the bend.
+        beta: f64 = 1.0,
+        /// What βx must exceed for y to be x.
+        threshold: f64 = 20.0
+    } |layer, x| x.softplus(layer.beta, layer.threshold);
+
+    /// y = x outside of [−λ, λ], else 0.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html)
+    Hardshrink {
+        /// The bound λ; below 0 nothing is cut.
+        lambda: f64 = 0.5
+    } |layer, x| x.hardshrink(layer.lambda);
+
+    /// y = a·σ(b), a and b being the halves of x along an axis, which has an even extent, and σ the logistic
+    /// function. The forward pass fails if x has no such axis or its extent is odd.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.GLU.html),
+    /// [Dauphin et al. 2017](https://arxiv.org/abs/1612.08083)
+    GLU {
+        /// The axis; negative numbers count from the last.
+        dim: isize = -1
+    } |layer, x| x.glu(layer.dim)?;
+}
+
+/// A row: documentation, the layer, the method that it calls with its axis.
+macro_rules! along_an_axis {
+    ($($(#[$doc:meta])* $Type:ident: $method:ident;)*) => {$(
+        $(#[$doc])*
+        /// The forward pass fails if x has no such axis.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $Type {
+            /// The axis; negative numbers count from the last.
+            pub dim: isize,
+        }
+
+        crate::module::no_parameters!($Type);
+
+        impl<T: Float> Layer<T> for $Type {
+            #[track_caller]
+            fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
+                x.$method(self.dim)
+            }
+        }
+    )*};
+}
+
+along_an_axis! {
+    /// y = eˣ/Σ eˣ along an axis: positive numbers that sum to 1.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, Softmax, Tensor};
+    /// let y = Softmax { dim: -1 }.predict(&Tensor::from([[0.0f32, 0.0], [5.0, 5.0]]))?;
+    /// assert_eq!(y, Tensor::from([[0.5, 0.5], [0.5, 0.5]]));
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
+    Softmax: softmax;
+
+    /// y = x − ln Σ eˣ along an axis, the logarithm of [`Softmax`].
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html)
+    LogSoftmax: log_softmax;
+
+    /// y = e⁻ˣ/Σ e⁻ˣ along an axis, the [`Softmax`] of −x.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmin.html)
+    Softmin: softmin;
+}
+
+/// y = x·Φ(x), Φ being the distribution of the standard normal one.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html),
+/// [Hendrycks and Gimpel 2016](https://arxiv.org/abs/1606.08415)
+///
+/// ```
+/// # use retrograd_nn::{GELU, Layer, Tensor};
+/// let x = Tensor::from([-1.0, 0.0, 2.0]);
+/// let (exact, tanh) = (GELU::Exact.predict(&x)?, GELU::Tanh.predict(&x)?);
+/// assert!((exact.as_slice()[2] - 1.954_499_7_f64).abs() < 1e-6);
+/// assert!((tanh.as_slice()[2] - 1.954_597_7_f64).abs() < 1e-6);
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GELU {
+    /// By the error function; PyTorch's `approximate='none'`.
+    #[default]
+    Exact,
+    /// ½x(1 + tanh(√(2/π)(x + 0.044715·x³))), which differs by up to 5·10⁻⁴; PyTorch's `approximate='tanh'`.
+    Tanh,
+}
+
+crate::module::no_parameters!(GELU);
+
+impl<T: Float> Layer<T> for GELU {
+    #[track_caller]
+    fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
+        Ok(match self {
+            Self::Exact => x.gelu(),
+            Self::Tanh => x.gelu_tanh(),
+        })
     }
 }
 
-crate::module::no_parameters!(LeakyReLU);
+/// y = x limited to [min_val, max_val]; y' = 1 strictly between the bounds, else 0.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html)
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hardtanh {
+    min_val: f64,
+    max_val: f64,
+}
 
-impl<T: Float> Layer<T> for LeakyReLU {
+impl Hardtanh {
+    /// The bounds.
+    ///
+    /// # Errors
+    /// If not `min_val` < `max_val`.
+    #[track_caller]
+    pub fn new(min_val: f64, max_val: f64) -> Result<Self> {
+        // Written so that NaN is refused.
+        if !matches!(min_val.partial_cmp(&max_val), Some(std::cmp::Ordering::Less)) {
+            return Err(Error::new("hardtanh", format!("expected min_val < max_val, found {min_val} and {max_val}")));
+        }
+        Ok(Self { min_val, max_val })
+    }
+}
+
+/// −1 and 1.
+impl Default for Hardtanh {
+    fn default() -> Self {
+        Self { min_val: -1.0, max_val: 1.0 }
+    }
+}
+
+crate::module::no_parameters!(Hardtanh);
+
+impl<T: Float> Layer<T> for Hardtanh {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
-        Ok(x.leaky_relu(self.negative_slope))
+        Ok(x.hardtanh(self.min_val, self.max_val))
+    }
+}
+
+/// y = x where x > 0, else α(e^(x/α) − 1), whose slope is continuous for every α > 0.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.CELU.html),
+/// [Barron 2017](https://arxiv.org/abs/1704.07483)
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CELU {
+    alpha: f64,
+}
+
+impl CELU {
+    /// With this α.
+    ///
+    /// # Errors
+    /// If α is 0.
+    #[track_caller]
+    pub fn new(alpha: f64) -> Result<Self> {
+        if alpha == 0.0 {
+            return Err(Error::new("celu", "expected an alpha other than 0, found 0"));
+        }
+        Ok(Self { alpha })
+    }
+}
+
+/// α = 1.
+impl Default for CELU {
+    fn default() -> Self {
+        Self { alpha: 1.0 }
+    }
+}
+
+crate::module::no_parameters!(CELU);
+
+impl<T: Float> Layer<T> for CELU {
+    #[track_caller]
+    fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
+        Ok(x.celu(self.alpha))
+    }
+}
+
+/// y = x where x > threshold, else value; y' = 1 there, else 0.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Threshold.html)
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Threshold {
+    /// What x must exceed.
+    pub threshold: f64,
+    /// What takes the place of the others.
+    pub value: f64,
+}
+
+crate::module::no_parameters!(Threshold);
+
+impl<T: Float> Layer<T> for Threshold {
+    #[track_caller]
+    fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
+        Ok(x.threshold(self.threshold, self.value))
+    }
+}
+
+/// y = x − λ for x > λ, x + λ for x < −λ, else 0.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softshrink.html)
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Softshrink {
+    lambda: f64,
+}
+
+impl Softshrink {
+    /// With this λ.
+    ///
+    /// # Errors
+    /// If λ is below 0.
+    #[track_caller]
+    pub fn new(lambda: f64) -> Result<Self> {
+        if lambda < 0.0 {
+            return Err(Error::new("softshrink", format!("expected a lambda of at least 0, found {lambda}")));
+        }
+        Ok(Self { lambda })
+    }
+}
+
+/// λ = ½.
+impl Default for Softshrink {
+    fn default() -> Self {
+        Self { lambda: 0.5 }
+    }
+}
+
+crate::module::no_parameters!(Softshrink);
+
+impl<T: Float> Layer<T> for Softshrink {
+    #[track_caller]
+    fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
+        Ok(x.softshrink(self.lambda))
     }
 }
 
@@ -148,6 +441,6 @@ impl<T: Float> Layer<T> for RReLU {
                 _ => T::ONE,
             })
         })?;
-        x.mul(&Var::from(slopes))
+        x.rrelu_with_noise(&slopes)
     }
 }
