@@ -203,7 +203,10 @@ impl Shape {
         let axis = self.axis(op, axis)?;
         let total = sizes.iter().try_fold(0usize, |sum, &size| sum.checked_add(size));
         if total != Some(self[axis]) {
-            let fact = format!("expected sizes that sum to {} at axis {axis} of {self}, found {sizes:?}", self[axis]);
+            let fact = format!(
+                "expected sizes that sum to {} at axis {axis} of {self}, found {sizes:?}",
+                self[axis]
+            );
             return Err(Error::new(op, fact));
         }
         let mut begin = 0;

@@ -7,9 +7,9 @@
 use smallvec::SmallVec;
 
 use crate::element::{larger, sign, smaller};
-use crate::tensor::addressable;
 use crate::par;
 use crate::simd::dispatch;
+use crate::tensor::addressable;
 use crate::{Element, Error, Float, Result, Shape, Tensor};
 
 impl<T: Element> Tensor<T> {

@@ -29,14 +29,23 @@ impl<T: Float> Tensor<T> {
         let axis = self.shape().axis("topk", axis)?;
         let extent = self.shape()[axis];
         if k > extent {
-            return Err(Error::new("topk", format!("expected at most the {extent} elements there are, found {k}")));
+            return Err(Error::new(
+                "topk",
+                format!("expected at most the {extent} elements there are, found {k}"),
+            ));
         }
         self.ordered("topk", axis, k, largest)
     }
 
     /// The first `k` elements of the sorted axis.
     #[track_caller]
-    fn ordered(&self, op: &'static str, axis: usize, k: usize, descending: bool) -> Result<(Self, Tensor<i64>)> {
+    fn ordered(
+        &self,
+        op: &'static str,
+        axis: usize,
+        k: usize,
+        descending: bool,
+    ) -> Result<(Self, Tensor<i64>)> {
         let extent = self.shape()[axis];
         let inner: usize = self.shape()[axis + 1..].iter().product();
         let mut shape = self.shape().clone();

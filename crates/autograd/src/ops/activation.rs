@@ -153,7 +153,11 @@ elementwise! {
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html)
     Hardsigmoid hardsigmoid() X:
         |x| limit(x + c(3.0), T::ZERO, c(6.0)) / c(6.0);
-        |x, _| between(x, -3.0, 3.0) * (1.0 / 6.0);
+        // PyTorch has this constant in single precision, in double precision, too.
+        |x, _| {
+            let inside = x.test(|x| x > c(-3.0) && x < c(3.0));
+            N::select(inside, N::constant(f64::from(1.0f32 / 6.0)), N::constant(0.0))
+        };
 
     /// y = x·min(max(0, x + 3), 6)/6; y' = 0 for x ≤ −3, 1 for x ≥ 3, else (2x + 3)/6.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardswish.html)
@@ -274,7 +278,8 @@ impl<T: Float> Var<T> {
     #[track_caller]
     pub fn rrelu_with_noise(&self, noise: &Tensor<T>) -> Result<Var<T>> {
         if noise.shape() != self.shape() {
-            let fact = format!("expected a slope for each element of {}, found {}", self.shape(), noise.shape());
+            let fact =
+                format!("expected a slope for each element of {}, found {}", self.shape(), noise.shape());
             return Err(Error::new("rrelu", fact));
         }
         self.mul(&Var::from(noise))

@@ -68,16 +68,17 @@ impl<T: Float> Var<T> {
 }
 
 impl<T: Float> Var<T> {
-    /// The deviation over `axes`, the square root of [`var`](Self::var); where it is 0, so is the gradient.
+    /// The deviation over `axes`, the square root of [`var`](Self::var), ‖x − mean‖/√(n − `correction`); where it is 0, so is the gradient.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.std.html)
     ///
     /// # Errors
     /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn std(&self, axes: impl Into<Axes>, correction: f64) -> Result<Var<T>> {
-        let variance = self.var(axes, correction)?;
-        let flat = variance.value().map(|variance| variance == T::ZERO);
-        Var::where_(&flat, &number(0.0), &Var::where_(&flat, &number(1.0), &variance)?.sqrt())
+        let axes = axes.into();
+        let count = self.numel() as f64 / axes.reduce("std", self.shape())?.kept.numel() as f64;
+        let centred = self.sub(&self.mean(keepdim(axes.clone()))?)?;
+        Ok(centred.norm(axes, 2.0)?.divide((count - correction).max(0.0).sqrt()))
     }
 
     /// ln Σ eˣ over `axes`, which never overflows; −∞ over none.

@@ -239,7 +239,10 @@ impl Hardtanh {
     pub fn new(min_val: f64, max_val: f64) -> Result<Self> {
         // Written so that NaN is refused.
         if !matches!(min_val.partial_cmp(&max_val), Some(std::cmp::Ordering::Less)) {
-            return Err(Error::new("hardtanh", format!("expected min_val < max_val, found {min_val} and {max_val}")));
+            return Err(Error::new(
+                "hardtanh",
+                format!("expected min_val < max_val, found {min_val} and {max_val}"),
+            ));
         }
         Ok(Self { min_val, max_val })
     }

@@ -330,3 +330,47 @@ fn operators_panic_with_the_text_that_their_method_returns_and_the_callers_line(
         assert!(line.starts_with(file!()), "{line}");
     }
 }
+
+#[test]
+fn shapes_without_memory_are_refused_before_any_is_asked_for() {
+    let one = x(&[1, 1]);
+    let none = |shape: &str| format!("there is no memory for shape {shape} of f64");
+    refuses(Tensor::<f64>::zeros([1 << 38]), &format!("full: {}", none("[274877906944]")));
+    refuses(Tensor::<f64>::arange(1 << 40), &format!("arange: {}", none("[1099511627776]")));
+    let huge = [1 << 20, 1 << 20];
+    refuses(one.broadcast_to(huge), &format!("broadcast_to: {}", none("[1048576, 1048576]")));
+    refuses(one.repeat(&huge), &format!("repeat: {}", none("[1048576, 1048576]")));
+    refuses(one.pad(&[(1 << 20, 0), (0, 1 << 20)], 0.0), &format!("pad: {}", none("[1048577, 1048577]")));
+    let side = x(&[1 << 20, 1]);
+    refuses(side.add(&x(&[1 << 20])), &format!("add: {}", none("[1048576, 1048576]")));
+    let more = "shape [1152921504606846976, 1] has more elements than can be addressed";
+    refuses(one.repeat(&[1 << 60, 1]), &format!("repeat: {more}"));
+    refuses(one.expand(&[1 << 60, 1]), &format!("broadcast_to: {more}"));
+}
+
+#[test]
+fn arranging_and_ordering() {
+    let a = x(&[2, 3]);
+    refuses(a.flip([0, -2]), "flip: axis 0 is named twice in [0, -2]");
+    refuses(a.roll(&[(1, 2)]), "roll: axis 2 does not exist in [2, 3] (expected -2 to 1)");
+    refuses(a.repeat(&[2]), "repeat: expected a repeat for each axis of [2, 3], found [2]");
+    refuses(
+        a.split_with_sizes(&[1, 1], 1),
+        "split: expected sizes that sum to 3 at axis 1 of [2, 3], found [1, 1]",
+    );
+    refuses(a.split(0, 1), "split: expected pieces of at least 1 of the 3, found 0");
+    refuses(a.chunk(0, 0), "chunk: expected at least one chunk, found 0");
+    refuses(a.topk(4, 1, true), "topk: expected at most the 3 elements there are, found 4");
+    refuses(x(&[3]).tril(0), "tril: expected matrices, found shape [3]");
+    refuses(a.max_dim([0, 1]), "max_dim: expected one axis");
+    refuses(x(&[0]).max_dim(0), "max_dim: shape [0] has no element to choose from");
+    refuses(
+        a.masked_fill(&x(&[4, 1, 1]).map(|x| x > 0.0), 1.0),
+        "masked_fill: mask [4, 1, 1] does not broadcast to [2, 3]",
+    );
+    refuses(
+        a.expand(&[-1, 2, 3]),
+        "expand: expected extents of at least 0, or −1 at an axis that [2, 3] has, found [-1, 2, 3]",
+    );
+    assert_eq!(a.chunk(5, 0).unwrap().len(), 2);
+}

@@ -2,6 +2,7 @@
 //! one element at a time from its index.
 
 mod adjoint;
+mod arrange;
 mod elementwise;
 mod errors;
 mod index;

@@ -1,5 +1,6 @@
 //! PyTorch's behaviour where it is easily got wrong: a named test for each rule, on numbers easily followed.
 
+mod activations;
 mod averages;
 mod convolutions;
 mod initialisers;
@@ -17,6 +18,8 @@ use retrograd_nn::{
     AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, AvgPool2d, AvgPool3d, Conv1d, Conv2d, Interpolation,
     LPPool1d, Layer, LeakyReLU, MaxPool1d, MaxPool2d, MaxUnpool1d, MaxUnpool2d, PReLU, Padding, Parameter,
     RReLU, ReLU, Shape, Tape, Tensor, Upsample1d, Upsample2d, Var, init,
+    AvgPool1d, AvgPool2d, Conv1d, Conv2d, Float, Layer, LeakyReLU, MaxPool1d, MaxPool2d, PReLU, Padding,
+    Parameter, RReLU, ReLU, Shape, Tape, Tensor, Var, init,
 };
 
 use crate::{refuses, rng};
