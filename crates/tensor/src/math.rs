@@ -38,7 +38,7 @@ pub(crate) mod double {
 /// that it gives the same bits at every [`crate::simd::Level`].
 ///
 /// The error bounds are measured over all 2³² inputs against `f64`, in units of the last place of the true
-/// result. Subnormal results are not flushed. Each function is monotone from one `f32` to the next.
+/// result. Subnormal results are not flushed. Each function but `erf` is monotone from one `f32` to the next.
 ///
 /// The polynomials are minimax fits of the relative error: a weighted Remez exchange in 160-bit arithmetic,
 /// the coefficients then rounded to `f32` and moved by one or two ulps, at most two at a time, as long as
@@ -200,7 +200,7 @@ pub(crate) mod single {
         ln_at_edges(sum, ln_of_parts(k, f).copysign(x))
     }
 
-    /// The error function, to ERFULP ulp; odd.
+    /// The error function, to 1.21 ulp; odd. It alone may go down by one ulp between neighbours, at 124 places.
     #[inline(always)]
     pub(crate) fn erf(x: f32) -> f32 {
         // From 4 on, the result is 1.
@@ -244,7 +244,7 @@ mod tests {
         ("sigmoid", single::sigmoid, double::sigmoid, 1.85),
         ("ln", single::ln, double::ln, 0.85),
         ("ln_1p", single::ln_1p, double::ln_1p, 1.6),
-        ("erf", single::erf, double::erf, 1.2),
+        ("erf", single::erf, double::erf, 1.21),
     ];
 
     /// Half of them any bits whatever, the other half between −12 and 12, from a xorshift generator.

@@ -103,12 +103,15 @@ impl Shape {
             _ => extent.try_into().ok(),
         };
         let shape: Option<Shape> = extents.iter().enumerate().map(extent).collect();
-        shape.ok_or_else(|| {
-            let fact = format!(
-                "expected extents of at least 0, or −1 at an axis that {self} has, found {extents:?}"
-            );
-            Error::new("expand", fact)
-        })
+        match shape {
+            Some(shape) => Ok(shape),
+            None => {
+                let fact = format!(
+                    "expected extents of at least 0, or −1 at an axis that {self} has, found {extents:?}"
+                );
+                Err(Error::new("expand", fact))
+            }
+        }
     }
 
     /// Appends an axis at the end.
