@@ -21,16 +21,73 @@ pub struct Gradients<T: Float = f32> {
     updates: Vec<Update<T>>,
 }
 
-/// A change that a forward pass wants made to a buffer of the model: buffer ← (1 − `weight`)·buffer +
-/// `weight`·value.
+/// A change that a forward pass wants made to a buffer of the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update<T: Float = f32> {
     /// The buffer.
     pub buffer: ParamId,
-    /// How much of the new value to take.
-    pub weight: f64,
-    /// The new value.
-    pub value: Tensor<T>,
+    /// What becomes of it.
+    pub change: Change<T>,
+}
+
+/// What becomes of a buffer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change<T: Float = f32> {
+    /// A moving average takes a value in: buffer ← (1 − `weight`)·buffer + `weight`·`value`.
+    Average {
+        /// How much of the value to take.
+        weight: f64,
+        /// The value.
+        value: Tensor<T>,
+    },
+    /// The plain average of `count` values takes one more in. If several are reported before the first is made, by
+    /// layers used twice or by several workers, each counts those before it.
+    CumulativeAverage {
+        /// How many values had been averaged when the pass began.
+        count: f64,
+        /// The value.
+        value: Tensor<T>,
+    },
+    /// One more: buffer ← buffer + 1.
+    Increment,
+}
+
+impl<T: Float> Change<T> {
+    /// The value that is averaged, which has the buffer's shape.
+    pub fn value(&self) -> Option<&Tensor<T>> {
+        match self {
+            Change::Average { value, .. } | Change::CumulativeAverage { value, .. } => Some(value),
+            Change::Increment => None,
+        }
+    }
+}
+
+impl<T: Float> Buffer<T> {
+    /// Makes those of `updates` that are of this buffer, in their order.
+    ///
+    /// # Errors
+    /// If a value has another shape than the buffer.
+    #[track_caller]
+    pub fn apply(&mut self, updates: &[Update<T>]) -> Result<()> {
+        let id = self.id();
+        let mut averaged = 0.0;
+        for update in updates.iter().filter(|update| update.buffer == id) {
+            let (weight, value) = match &update.change {
+                Change::Average { weight, value } => (*weight, value),
+                Change::CumulativeAverage { count, value } => {
+                    averaged += 1.0;
+                    (1.0 / (count + averaged), value)
+                }
+                Change::Increment => {
+                    *self.value_mut() = self.value().map(|count| count + T::ONE);
+                    continue;
+                }
+            };
+            let weight = T::from_f64(weight);
+            self.value_mut().update(value, |old, new| old + weight * (new - old))?;
+        }
+        Ok(())
+    }
 }
 
 impl<T: Float> Gradients<T> {
@@ -94,12 +151,7 @@ impl<T: Float> Gradients<T> {
     /// If a reported value has another shape than the buffer.
     #[track_caller]
     pub fn update(&self, buffer: &mut Buffer<T>) -> Result<()> {
-        let id = buffer.id();
-        for update in self.updates.iter().filter(|update| update.buffer == id) {
-            let weight = T::from_f64(update.weight);
-            buffer.value_mut().update(&update.value, |old, new| old + weight * (new - old))?;
-        }
-        Ok(())
+        buffer.apply(&self.updates)
     }
 }
 

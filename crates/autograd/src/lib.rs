@@ -13,7 +13,7 @@ mod tape;
 mod var;
 
 pub use check::{GradCheck, gradcheck, gradgradcheck};
-pub use gradients::{Gradients, Update};
+pub use gradients::{Change, Gradients, Update};
 pub use number::{Number, Scalar};
 pub use op::{Op, Reads};
 pub use ops::loss;

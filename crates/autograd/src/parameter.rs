@@ -84,12 +84,18 @@ impl<T: Float> Clone for Parameter<T> {
 pub struct Buffer<T: Float = f32> {
     id: ParamId,
     value: Tensor<T>,
+    counts: bool,
 }
 
 impl<T: Float> Buffer<T> {
     /// A buffer that begins as `value`.
     pub fn new(value: Tensor<T>) -> Self {
-        Self { id: ParamId::fresh(), value }
+        Self { id: ParamId::fresh(), value, counts: false }
+    }
+
+    /// A scalar that begins at 0 and counts: files hold it as an integer.
+    pub fn count() -> Self {
+        Self { id: ParamId::fresh(), value: Tensor::scalar(T::ZERO), counts: true }
     }
 
     /// The identity that reported updates go by.
@@ -106,11 +112,16 @@ impl<T: Float> Buffer<T> {
     pub fn value_mut(&mut self) -> &mut Tensor<T> {
         &mut self.value
     }
+
+    /// Whether it is a [`count`](Self::count).
+    pub fn is_count(&self) -> bool {
+        self.counts
+    }
 }
 
 /// A buffer of its own, with the same value.
 impl<T: Float> Clone for Buffer<T> {
     fn clone(&self) -> Self {
-        Self::new(self.value.clone())
+        Self { id: ParamId::fresh(), value: self.value.clone(), counts: self.counts }
     }
 }

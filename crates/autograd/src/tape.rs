@@ -18,7 +18,7 @@ use slotmap::SlotMap;
 use smallvec::SmallVec;
 
 use crate::op::AnyOp;
-use crate::{Buffer, ParamId, Parameter, Update, Var};
+use crate::{Buffer, Change, ParamId, Parameter, Update, Var};
 
 slotmap::new_key_type! {
     /// The place of a variable on its tape.
@@ -215,10 +215,10 @@ impl<T: Float> Tape<T> {
         draw(&mut rng)
     }
 
-    /// Reports that `buffer` should become (1 − `weight`)·buffer + `weight`·`value`. A forward pass changes no
-    /// model; the change travels with the [`Gradients`](crate::Gradients) and is made by the optimizer.
-    pub fn report(&self, buffer: &Buffer<T>, weight: f64, value: Tensor<T>) {
-        self.nodes_mut().updates.push(Update { buffer: buffer.id(), weight, value });
+    /// Reports a change that `buffer` should undergo. A forward pass changes no model; the change travels with the
+    /// [`Gradients`](crate::Gradients) and is made by the optimizer.
+    pub fn report(&self, buffer: &Buffer<T>, change: Change<T>) {
+        self.nodes_mut().updates.push(Update { buffer: buffer.id(), change });
     }
 
     /// The updates reported so far, which are then no longer the tape's.

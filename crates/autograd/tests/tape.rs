@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 use rand::RngExt;
-use retrograd_autograd::{Buffer, Gradients, Op, Parameter, Tape, Var, grad, grad_with, gradcheck};
+use retrograd_autograd::{Buffer, Change, Gradients, Op, Parameter, Tape, Var, grad, grad_with, gradcheck};
 use retrograd_tensor::{Float, Result, Tensor};
 
 /// The result is an error of this text that names the line on which it was made.
@@ -429,8 +429,8 @@ mod results {
         let tape = Tape::new();
         let mut mean = Buffer::new(Tensor::scalar(1.0f64));
         let x = tape.leaf(Tensor::scalar(3.0f64));
-        tape.report(&mean, 0.5, Tensor::scalar(3.0));
-        tape.report(&mean, 0.1, Tensor::scalar(0.0));
+        tape.report(&mean, Change::Average { weight: 0.5, value: Tensor::scalar(3.0) });
+        tape.report(&mean, Change::Average { weight: 0.1, value: Tensor::scalar(0.0) });
         let mut gradients = x.square().backward().unwrap();
         gradients += x.exp().backward().unwrap();
         assert_eq!(gradients.updates().len(), 2, "two losses of one pass do not report twice");
@@ -442,9 +442,31 @@ mod results {
     fn an_update_that_cannot_be_made_is_refused() {
         let tape = Tape::new();
         let mut mean = Buffer::new(Tensor::from([1.0f32, 2.0]));
-        tape.report(&mean, 0.5, Tensor::scalar(3.0));
+        tape.report(&mean, Change::Average { weight: 0.5, value: Tensor::scalar(3.0) });
         let gradients = tape.leaf(Tensor::scalar(1.0)).exp().backward().unwrap();
         refuses(gradients.update(&mut mean), "update: shapes differ: [2] and []");
+    }
+
+    #[test]
+    fn a_cumulative_average_counts_the_values_before_it_also_those_of_other_workers() {
+        let (mut mean, mut count) = (Buffer::new(Tensor::scalar(6.0f64)), Buffer::<f64>::count());
+        count.value_mut().make_mut()[0] = 2.0;
+        let worker = |values: &[f64]| {
+            let tape = Tape::new();
+            for &value in values {
+                let before = count.value().item().unwrap();
+                tape.report(&mean, Change::CumulativeAverage { count: before, value: Tensor::scalar(value) });
+                tape.report(&count, Change::Increment);
+            }
+            tape.leaf(Tensor::scalar(1.0)).exp().backward().unwrap()
+        };
+        let mut merged = worker(&[3.0, 9.0]);
+        merged += worker(&[1.0]);
+        merged.update(&mut mean).unwrap();
+        merged.update(&mut count).unwrap();
+        assert_eq!(mean.value().item().unwrap(), (6.0 + 6.0 + 3.0 + 9.0 + 1.0) / 5.0);
+        assert_eq!(count.value(), &Tensor::scalar(5.0));
+        assert!(count.is_count() && count.clone().is_count() && !mean.is_count());
     }
 
     #[test]
@@ -456,13 +478,15 @@ mod results {
             let tape = Tape::new();
             let y = tape.parameter(&shared) * scale;
             let y = if both { y * tape.parameter(&only_second) } else { y };
-            tape.report(&mean, scale, Tensor::scalar(1.0));
+            tape.report(&mean, Change::Average { weight: scale, value: Tensor::scalar(1.0) });
             y.backward().unwrap()
         };
         let mut sum = worker(2.0, false);
         sum += worker(10.0, true);
         assert_eq!((sum.get(&shared), sum.get(&only_second)), (Some(&52.0.into()), Some(&30.0.into())));
-        assert_eq!(sum.updates().iter().map(|update| update.weight).collect::<Vec<_>>(), [2.0, 10.0]);
+        let average = |weight| Change::Average { weight, value: Tensor::scalar(1.0) };
+        let changes: Vec<_> = sum.updates().iter().map(|update| update.change.clone()).collect();
+        assert_eq!(changes, [average(2.0), average(10.0)]);
         assert!(sum.iter().map(|(id, _)| id).eq([shared.id(), only_second.id()]), "in the order of creation");
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use retrograd_autograd::{Buffer, Gradients, Parameter};
+use retrograd_autograd::{Buffer, Gradients, Parameter, Update};
 use retrograd_tensor::{Error, Float, Result, Shape, Tensor};
 
 /// Something that holds parameters and buffers: a layer, a model, a parameter itself.
@@ -61,6 +61,36 @@ pub trait Module<T: Float = f32> {
             }
         });
         Ok(())
+    }
+
+    /// Makes the changes of buffers that a forward pass reported, without an optimizer: those of
+    /// [`take_updates`](retrograd_autograd::Tape::take_updates) where nothing is trained and only running statistics
+    /// are to be found again, or those of [`Gradients::updates`].
+    ///
+    /// # Errors
+    /// If a value has another shape than its buffer; the model is unchanged then.
+    #[track_caller]
+    fn update_buffers(&mut self, updates: &[Update<T>]) -> Result<()> {
+        let mut misfit = None;
+        self.visit(&Path::ROOT, &mut |path, item| {
+            let Item::Buffer(buffer) = item else { return };
+            let own = updates.iter().filter(|update| update.buffer == buffer.id());
+            let values = own.filter_map(|update| update.change.value());
+            let shape = buffer.value().shape();
+            if let Some(value) = values.into_iter().find(|value| value.shape() != shape) {
+                misfit = Some((path.to_string(), format!("expected shape {shape}, found {}", value.shape())));
+            }
+        });
+        if let Some((path, fact)) = misfit {
+            return Err(Error::new("update_buffers", fact).within(path));
+        }
+        let mut outcome = Ok(());
+        self.visit_mut(&Path::ROOT, &mut |_, item| {
+            if let (ItemMut::Buffer(buffer), Ok(())) = (item, &outcome) {
+                outcome = buffer.apply(updates);
+            }
+        });
+        outcome
     }
 
     /// Stops training every parameter of this module.

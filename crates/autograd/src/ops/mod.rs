@@ -12,6 +12,7 @@ mod linear;
 pub mod loss;
 mod matmul;
 mod order;
+mod norm;
 mod pad;
 mod pool;
 mod prelu;

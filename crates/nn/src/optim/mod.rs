@@ -150,7 +150,8 @@ fn fits<T: Float>(op: &'static str, model: &impl Module<T>, gradients: &Gradient
             }
             Item::Buffer(buffer) => {
                 let updates = gradients.updates().iter().filter(|update| update.buffer == buffer.id());
-                updates.for_each(|update| expect("an update", buffer.value(), &update.value));
+                let values = updates.filter_map(|update| update.change.value());
+                values.for_each(|value| expect("an update", buffer.value(), value));
             }
         }
     });

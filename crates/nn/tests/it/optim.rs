@@ -186,8 +186,8 @@ fn normed() -> Normed<f64> {
 fn reported_updates_are_made_in_their_order() {
     let mut model = normed();
     let tape = Tape::new();
-    tape.report(&model.mean, 0.5, Tensor::from([3.0, 0.0]));
-    tape.report(&model.mean, 0.25, Tensor::from([0.0, 4.0]));
+    tape.report(&model.mean, Change::Average { weight: 0.5, value: Tensor::from([3.0, 0.0]) });
+    tape.report(&model.mean, Change::Average { weight: 0.25, value: Tensor::from([0.0, 4.0]) });
     let gradients = tape.parameter(&model.first).square().backward().unwrap();
     assert_eq!(model.mean.value(), &Tensor::from([1.0, 2.0]), "the pass changes nothing");
     Sgd::new(0.1).step(&mut model, &gradients).unwrap();
@@ -210,7 +210,7 @@ fn shapes_that_do_not_fit_are_refused_by_path_and_nothing_changes() {
     assert_eq!(model.state_dict(), before);
 
     let tape = Tape::new();
-    tape.report(&model.mean, 0.5, Tensor::scalar(1.0));
+    tape.report(&model.mean, Change::Average { weight: 0.5, value: Tensor::scalar(1.0) });
     let gradients = tape.parameter(&model.first).square().backward().unwrap();
     let text = "mean: adam: expected an update of shape [2], found []";
     refuses(adam.step(&mut model, &gradients), text);
