@@ -1,13 +1,14 @@
 //! Models in files: safetensors with PyTorch's names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use retrograd_data::{AnyTensor, read_tensors, write_tensors};
-use retrograd_nn::Module;
+use retrograd_nn::{Item, Module, Path as ModulePath};
 use retrograd_tensor::{Error, Float, Result, Tensor};
 
-/// Writes every parameter and buffer of a model to a safetensors file, under its path; whole or not at all.
+/// Writes every parameter and buffer of a model to a safetensors file, under its path; whole or not at all. What
+/// counts ([`Buffer::count`](retrograd_nn::Buffer::count)) is written as an integer.
 ///
 /// PyTorch reads it with `safetensors.torch.load_file`.
 ///
@@ -32,29 +33,51 @@ pub fn save_with<T: Float>(
 where
     Tensor<T>: Into<AnyTensor>,
 {
-    write_tensors(path, model.state_dict(), metadata)
+    let mut tensors: Vec<(String, AnyTensor)> = Vec::new();
+    model.visit(&ModulePath::ROOT, &mut |path, item| {
+        let tensor = match is_count(&item) {
+            true => item.value().map(|count| count.to_f64() as i64).into(),
+            false => item.value().clone().into(),
+        };
+        tensors.push((path.to_string(), tensor));
+    });
+    write_tensors(path, tensors, metadata)
 }
 
 /// Replaces every parameter and buffer of a model by what a safetensors file holds under its path, and returns
 /// the texts in the file's header. Numbers of another precision are rounded.
 ///
 /// # Errors
-/// If the file cannot be read or is damaged, a tensor is missing, unknown or of another shape, or holds
-/// integers; the model is unchanged then, and the message names the file.
+/// If the file cannot be read or is damaged, a tensor is missing, unknown or of another shape, or holds integers
+/// where the model does not count, or none where it does; the model is unchanged then, and the message names the
+/// file.
 pub fn load<T: Float>(
     model: &mut impl Module<T>,
     path: impl AsRef<Path>,
 ) -> Result<BTreeMap<String, String>> {
     let path = path.as_ref();
     let file = read_tensors(path)?;
+    let mut counts = BTreeSet::new();
+    model.visit(&ModulePath::ROOT, &mut |path, item| {
+        if is_count(&item) {
+            counts.insert(path.to_string());
+        }
+    });
     let mut state = Vec::with_capacity(file.tensors.len());
     for (name, tensor) in file.tensors {
-        let tensor = match tensor {
-            AnyTensor::F32(tensor) => tensor.cast(),
-            AnyTensor::F64(tensor) => tensor.cast(),
-            AnyTensor::I64(_) => {
-                let fact =
-                    format!("{}: `{name}` holds integers, expected floating-point numbers", path.display());
+        let tensor = match (tensor, counts.contains(&name)) {
+            (AnyTensor::F32(tensor), false) => tensor.cast(),
+            (AnyTensor::F64(tensor), false) => tensor.cast(),
+            (AnyTensor::I64(tensor), true) if tensor.as_slice().iter().all(|&count| count >= 0) => {
+                tensor.map(|count| T::from_f64(count as f64))
+            }
+            (tensor, counts) => {
+                let (found, expected) = match (tensor, counts) {
+                    (AnyTensor::I64(_), true) => ("a negative count", "one of at least 0"),
+                    (AnyTensor::I64(_), false) => ("integers", "floating-point numbers"),
+                    _ => ("floating-point numbers", "an integer"),
+                };
+                let fact = format!("{}: `{name}` holds {found}, expected {expected}", path.display());
                 return Err(Error::outside("load", fact));
             }
         };
@@ -64,4 +87,9 @@ pub fn load<T: Float>(
         Error::outside("load", format!("{} is of another model: {}", path.display(), error.fact()))
     })?;
     Ok(file.metadata)
+}
+
+/// Whether an item counts, and is an integer in files.
+fn is_count<T: Float>(item: &Item<'_, T>) -> bool {
+    matches!(item, Item::Buffer(buffer) if buffer.is_count())
 }

@@ -35,6 +35,7 @@ families! {
     maximum_pooling_agrees_with_pytorch: "max_pool";
     maximum_unpooling_agrees_with_pytorch: "max_unpool";
     models_train_as_in_pytorch: "models";
+    normalisation_agrees_with_pytorch: "norm";
     optimizers_take_the_steps_of_pytorch: "optim";
     tensor_operations_agree_with_pytorch: "tensor_ops";
     upsampling_agrees_with_pytorch: "upsample";

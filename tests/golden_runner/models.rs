@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use retrograd::autograd::{Tape, Var};
 use retrograd::data::{AnyTensor, TensorFile};
-use retrograd::nn::{Conv2d, Layer, Linear, Optimizer, module};
+use retrograd::nn::{
+    AvgPool2d, BatchNorm2d, Conv2d, Layer, Linear, MaxPool2d, Optimizer, ReLU, Sequential, module,
+};
 use retrograd::prelude::{SeedableRng, StdRng};
 use retrograd::tensor::{Float, Result, Tensor};
 
@@ -17,6 +19,7 @@ use super::{Outcome, Stop};
 pub(super) fn check<T: Float>(case: &Case) -> Outcome {
     match case.field("model").as_str() {
         Some("lenet5") => Run::<T>::new(case)?.check(LeNet5::new()?),
+        Some("vgg_bn") => Run::<T>::new(case)?.check(Vgg::new()?),
         other => Err(Stop::unknown(format!("no model {}", other.unwrap_or("without a name")))),
     }
 }
@@ -51,6 +54,41 @@ impl<T: Float> Layer<T> for LeNet5<T> {
         let x = self.fc1.forward(&x.flatten(1)?)?.tanh();
         let x = self.fc2.forward(&x)?.tanh();
         self.fc3.forward(&x)
+    }
+}
+
+/// Three times convolution, batch normalisation, rectifier and pooling, then two linear layers.
+struct Vgg<T: Float> {
+    features: Sequential<T>,
+    classifier: Sequential<T>,
+}
+
+module!(Vgg<T> { features, classifier });
+
+impl<T: Float> Vgg<T> {
+    fn new() -> Result<Self> {
+        let rng = &mut StdRng::seed_from_u64(0);
+        let mut features = Sequential::new();
+        for [inputs, outputs] in [[1, 8], [8, 16], [16, 24]] {
+            features = features
+                .then(Conv2d::new(inputs, outputs, 3).padding(1).build(rng)?)
+                .then(BatchNorm2d::new(outputs).build()?)
+                .then(ReLU)
+                .then(MaxPool2d::new(2));
+        }
+        let classifier = Sequential::new()
+            .then(Linear::new(96, 32).build(rng)?)
+            .then(ReLU)
+            .then(Linear::new(32, 10).build(rng)?);
+        Ok(Self { features, classifier })
+    }
+}
+
+impl<T: Float> Layer<T> for Vgg<T> {
+    fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
+        // The adaptive average of 3 to 2 positions: windows of 2 that overlap.
+        let x = AvgPool2d::new(2).stride(1).forward(&self.features.forward(x)?)?;
+        self.classifier.forward(&x.flatten(1)?)
     }
 }
 

@@ -6,6 +6,7 @@ mod convolution;
 mod linear;
 mod losses;
 mod padding;
+mod normalization;
 mod pooling;
 mod tensor_ops;
 mod upsampling;
@@ -24,6 +25,7 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T>>> {
         linear::compute,
         losses::compute,
         padding::compute,
+        normalization::compute,
         pooling::compute,
         tensor_ops::compute,
         upsampling::compute,
