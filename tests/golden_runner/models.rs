@@ -138,9 +138,9 @@ impl<'a, T: Float> Run<'a, T> {
 
     fn check_first_batch(&self, model: &impl Layer<T>) -> Outcome {
         let (file, tolerance) = (self.case.file("first_batch"), Tolerance::of::<T>(self.case));
-        let mut expected: BTreeMap<&str, &Tensor<f64>> = numbers(&file).collect();
+        let mut expected: BTreeMap<&str, Tensor<f64>> = numbers(&file).collect();
         let mut compare = |name: &str, found: &Tensor<T>| match expected.remove(name) {
-            Some(expected) => tolerance.compare(name, found, expected),
+            Some(expected) => tolerance.compare(name, found, &expected),
             None => Ok(()),
         };
         let (images, labels) = self.batch(0)?;
@@ -171,7 +171,7 @@ impl<'a, T: Float> Run<'a, T> {
                 state.iter().find(|(other, _)| other == name).expect("the state has been loaded");
             let own = rounding["loose_keys"][name].as_f64();
             let allowed = own.or(rounding["final_weights_abs"].as_f64()).expect("a number");
-            self.within(allowed).compare(&format!("{name} after training"), found, expected)?;
+            self.within(allowed).compare(&format!("{name} after training"), found, &expected)?;
         }
         Ok(())
     }
@@ -205,10 +205,14 @@ impl<'a, T: Float> Run<'a, T> {
     }
 }
 
-/// The tensors of a file that hold numbers.
-fn numbers(file: &TensorFile) -> impl Iterator<Item = (&str, &Tensor<f64>)> {
-    file.tensors.iter().filter_map(|(name, tensor)| match tensor {
-        AnyTensor::F64(tensor) => Some((name.as_str(), tensor)),
-        _ => None,
+/// The tensors of a file; what counts (batches) as numbers like the others.
+fn numbers(file: &TensorFile) -> impl Iterator<Item = (&str, Tensor<f64>)> {
+    file.tensors.iter().map(|(name, tensor)| {
+        let tensor = match tensor {
+            AnyTensor::F32(tensor) => tensor.cast(),
+            AnyTensor::F64(tensor) => tensor.clone(),
+            AnyTensor::I64(tensor) => tensor.map(|count| count as f64),
+        };
+        (name.as_str(), tensor)
     })
 }

@@ -76,11 +76,11 @@ impl<'a, T: Float> Pass<'a, T> {
         call.all_taken()?;
         let mut upstream = Vec::new();
         let mut scalar = Var::from(Tensor::scalar(T::ZERO));
-        let vars = outputs.iter().filter_map(|output| match output {
-            Output::Var(var) => Some(var),
-            Output::Index(_) => None,
-        });
-        for (y, name) in vars.zip(case.names("grad_outputs")) {
+        let given = case.names("grad_outputs");
+        // Outputs that nothing is asked of, such as running statistics, have no upstream gradient.
+        let upstream_of = |output: &str| given.iter().find(|name| name.strip_prefix("grad_out.") == Some(output));
+        for (output, name) in std::iter::zip(&outputs, case.names("outputs")) {
+            let (Output::Var(y), Some(&name)) = (output, upstream_of(name)) else { continue };
             let g = call.tape().leaf(case.numbers(name)?.cast::<T>());
             scalar = scalar.add(&y.mul(&g)?.sum(..)?)?;
             upstream.push((name, g));

@@ -3,6 +3,7 @@
 
 mod activation;
 mod arrange;
+mod bilinear;
 mod binary;
 mod concat;
 mod conv;

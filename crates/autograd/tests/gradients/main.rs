@@ -10,6 +10,7 @@ mod fan_out;
 mod linear;
 mod padding;
 mod losses;
+mod normalization;
 mod pooling;
 mod products;
 mod reductions;
@@ -97,6 +98,7 @@ fn cases() -> Vec<Case> {
         linear::cases,
         padding::cases,
         losses::cases,
+        normalization::cases,
         pooling::cases,
         products::cases,
         reductions::cases,

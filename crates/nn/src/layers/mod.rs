@@ -2,9 +2,11 @@
 
 mod activation;
 mod adaptive;
+mod bilinear;
 mod conv;
 mod conv_transpose;
 mod dropout;
+mod embedding;
 mod flatten;
 mod fold;
 mod identity;
@@ -19,9 +21,11 @@ mod upsample;
 
 pub use activation::*;
 pub use adaptive::*;
+pub use bilinear::*;
 pub use conv::*;
 pub use conv_transpose::*;
 pub use dropout::*;
+pub use embedding::*;
 pub use flatten::*;
 pub use fold::*;
 pub use identity::*;

@@ -7,6 +7,7 @@ mod elementwise;
 mod errors;
 mod index;
 mod layout;
+mod norm;
 mod oracle;
 mod pad;
 mod product;
