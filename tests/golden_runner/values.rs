@@ -78,7 +78,8 @@ impl<'a, T: Float> Pass<'a, T> {
         let mut scalar = Var::from(Tensor::scalar(T::ZERO));
         let given = case.names("grad_outputs");
         // Outputs that nothing is asked of, such as running statistics, have no upstream gradient.
-        let upstream_of = |output: &str| given.iter().find(|name| name.strip_prefix("grad_out.") == Some(output));
+        let upstream_of =
+            |output: &str| given.iter().find(|name| name.strip_prefix("grad_out.") == Some(output));
         for (output, name) in std::iter::zip(&outputs, case.names("outputs")) {
             let (Output::Var(y), Some(&name)) = (output, upstream_of(name)) else { continue };
             let g = call.tape().leaf(case.numbers(name)?.cast::<T>());

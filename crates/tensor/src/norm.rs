@@ -48,7 +48,8 @@ pub enum Source {
 impl Moments {
     /// The moments about zero: mean 0, and the mean square in place of the variance.
     pub fn about_zero(&self) -> Self {
-        let squares = self.mean.as_slice().iter().zip(self.var.as_slice()).map(|(mean, var)| var + mean * mean);
+        let squares =
+            self.mean.as_slice().iter().zip(self.var.as_slice()).map(|(mean, var)| var + mean * mean);
         Self { mean: self.mean.zeros_like(), var: vector(squares) }
     }
 }
@@ -249,13 +250,15 @@ impl Groups {
                                     }
                                 }
                                 Form::Columns => {
-                                    let (scale, w, b, x) = (scales.first(n), &weight[..n], &bias[..n], &x[..n]);
+                                    let (scale, w, b, x) =
+                                        (scales.first(n), &weight[..n], &bias[..n], &x[..n]);
                                     for j in 0..n {
                                         y[j] = w[j] * scale(j).standard(x[j]) + b[j];
                                     }
                                 }
                                 Form::Rows => {
-                                    let (scale, w, b, x) = (scales.at(row), &weight[..n], &bias[..n], &x[..n]);
+                                    let (scale, w, b, x) =
+                                        (scales.at(row), &weight[..n], &bias[..n], &x[..n]);
                                     for j in 0..n {
                                         y[j] = w[j] * scale.standard(x[j]) + b[j];
                                     }
@@ -311,7 +314,8 @@ impl Groups {
         Tensor::written(x.shape().clone(), |y| {
             par::rows(y, columns, 2 * columns, |first, y| {
                 let (at, len) = (first * columns, y.len());
-                let inputs = all_x[at..][..len].chunks_exact(columns).zip(all_g[at..][..len].chunks_exact(columns));
+                let inputs =
+                    all_x[at..][..len].chunks_exact(columns).zip(all_g[at..][..len].chunks_exact(columns));
                 let rows = y.chunks_exact_mut(columns).zip(inputs);
                 dispatch(
                     #[inline(always)]
@@ -322,7 +326,8 @@ impl Groups {
                             match form {
                                 Form::Runs => {
                                     let (group, w) = (self.group(at), weight[self.channel(at)]);
-                                    let (scale, plain, slope) = (scales.at(group), plain[group], slope[group]);
+                                    let (scale, plain, slope) =
+                                        (scales.at(group), plain[group], slope[group]);
                                     for j in 0..n {
                                         y[j] = scale.pull(w * g[j], x[j], plain, slope);
                                     }
@@ -438,7 +443,8 @@ impl Groups {
     fn scales<T: Float>(&self, moments: &Moments, eps: f64) -> Scales<T> {
         let groups = || moments.mean.as_slice().iter().zip(moments.var.as_slice());
         let table = |f: fn(f64, f64) -> f64| -> Vec<T> {
-            let values: Vec<T> = groups().map(|(&mean, &var)| T::from_f64(f(mean, 1.0 / (var + eps).sqrt()))).collect();
+            let values: Vec<T> =
+                groups().map(|(&mean, &var)| T::from_f64(f(mean, 1.0 / (var + eps).sqrt()))).collect();
             self.by_column(&values, self.inner).into_owned()
         };
         Scales {

@@ -51,7 +51,8 @@ fn tracked<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T
                 .track_running_stats(call.flag("track_running_stats")?);
             let mut layer = layer.momentum(call.argument("momentum").as_f64()).build()?;
             replace(&mut layer.weight, &mut layer.bias, call);
-            let buffers = [("running_mean", &mut layer.running_mean), ("running_var", &mut layer.running_var)];
+            let buffers =
+                [("running_mean", &mut layer.running_mean), ("running_var", &mut layer.running_var)];
             for (name, buffer) in buffers {
                 *buffer = call.optional(name).map(|value| Buffer::new(value.value().clone()));
             }

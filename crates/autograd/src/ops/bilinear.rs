@@ -15,7 +15,10 @@ impl<T: Float> Var<T> {
     pub fn bilinear(&self, other: &Var<T>, weight: &Var<T>, bias: Option<&Var<T>>) -> Result<Var<T>> {
         let fits = match (&self.shape()[..], &other.shape()[..], &weight.shape()[..]) {
             ([leading @ .., a], [others @ .., b], [out, in1, in2]) => {
-                leading == others && a == in1 && b == in2 && bias.is_none_or(|bias| bias.shape()[..] == [*out])
+                leading == others
+                    && a == in1
+                    && b == in2
+                    && bias.is_none_or(|bias| bias.shape()[..] == [*out])
             }
             _ => false,
         };

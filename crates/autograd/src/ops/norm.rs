@@ -6,7 +6,9 @@
 
 use std::num::NonZeroI64;
 
-use retrograd_tensor::{Divisor, Error, Float, Groups, Moments, Result, Shape, Source, Tensor, Window, keepdim};
+use retrograd_tensor::{
+    Divisor, Error, Float, Groups, Moments, Result, Shape, Source, Tensor, Window, keepdim,
+};
 
 use crate::Var;
 use crate::op::{Op, Reads};
@@ -40,7 +42,8 @@ impl<T: Float> Op<T, 3> for Normalise {
         if [x, weight, g].iter().all(|var| var.tape().is_none()) {
             let values = [x.value(), weight.value(), g.value()];
             let (gx, [gw, gb]) = groups.pull(values, moments, eps, source, wants_x);
-            let [gw, gb] = [(gw, wants_weight), (gb, wants_bias)].map(|(g, wanted)| wanted.then(|| Var::from(g)));
+            let [gw, gb] =
+                [(gw, wants_weight), (gb, wants_bias)].map(|(g, wanted)| wanted.then(|| Var::from(g)));
             return Ok([gx.map(Var::from), gw, gb]);
         }
         let (standard, inverse) = self.standard(x)?;
@@ -185,7 +188,10 @@ impl<T: Float> Var<T> {
         check_eps(op, eps)?;
         fits(op, [("weight", weight), ("bias", bias)], &[channels])?;
         if self.numel() <= self.shape()[0].saturating_mul(channels) {
-            let fact = format!("expected more than one value for each channel of each example, found shape {}", self.shape());
+            let fact = format!(
+                "expected more than one value for each channel of each example, found shape {}",
+                self.shape()
+            );
             return Err(Error::new(op, fact));
         }
         let groups = Groups::of_channels(self.shape(), channels);
@@ -279,7 +285,10 @@ impl<T: Float> Var<T> {
         };
         let divisor = i64::try_from(size).ok().and_then(NonZeroI64::new);
         let (Some(divisor), false) = (divisor, space.is_empty()) else {
-            let fact = format!("expected three axes or more and a size of at least 1, found {} and {size}", self.shape());
+            let fact = format!(
+                "expected three axes or more and a size of at least 1, found {} and {size}",
+                self.shape()
+            );
             return Err(Error::new(op, fact));
         };
         if ![alpha, beta, k].iter().all(|setting| setting.is_finite()) {
@@ -292,7 +301,10 @@ impl<T: Float> Var<T> {
         // No window needs to reach farther than all channels.
         let [before, after] = [size / 2, (size - 1) / 2].map(|reach| reach.min(c - 1));
         let planes = Shape::from([*n, 1, *c, space.iter().product()]);
-        let squares = self.square().reshaped(planes)?.pad(&[(0, 0), (0, 0), (before as isize, after as isize), (0, 0)], 0.0)?;
+        let squares = self
+            .square()
+            .reshaped(planes)?
+            .pad(&[(0, 0), (0, 0), (before as isize, after as isize), (0, 0)], 0.0)?;
         let window = Window { stride: [1; 2], ..Window::from([before + after + 1, 1]) };
         let means = squares.avg_pool(window, Divisor::Fixed(divisor))?.reshaped(self.shape().clone())?;
         self.div(&means.scale(alpha).shift(k).powf(beta))
@@ -327,7 +339,8 @@ impl<T: Float> Var<T> {
     fn ends_in(&self, op: &'static str, normalized_shape: &[usize]) -> Result<()> {
         if normalized_shape.is_empty() || !self.shape().ends_with(normalized_shape) {
             let shape = Shape::from(normalized_shape);
-            let fact = format!("expected a shape that ends in {shape}, of one axis or more, found {}", self.shape());
+            let fact =
+                format!("expected a shape that ends in {shape}, of one axis or more, found {}", self.shape());
             return Err(Error::new(op, fact));
         }
         Ok(())

@@ -52,7 +52,9 @@ impl<T: Float> Embedding<T> {
             let fact = format!("expected a weight of two axes, found shape {}", self.weight.value().shape());
             return Err(Error::new("embedding", fact));
         };
-        if let Some(outside) = index.as_slice().iter().find(|&&i| usize::try_from(i).map_or(true, |i| i >= rows)) {
+        if let Some(outside) =
+            index.as_slice().iter().find(|&&i| usize::try_from(i).map_or(true, |i| i >= rows))
+        {
             return Err(Error::new("embedding", format!("index {outside} is no row of the {rows}")));
         }
         let weight = match tape.into() {

@@ -186,7 +186,9 @@ fn report<T: Float>(
     change: impl Fn(Tensor<T>) -> Change<T>,
 ) -> Result<()> {
     let unbiased = size as f64 / (size as f64 - 1.0);
-    for (buffer, (moment, factor)) in running.into_iter().zip([(&moments.mean, 1.0), (&moments.var, unbiased)]) {
+    for (buffer, (moment, factor)) in
+        running.into_iter().zip([(&moments.mean, 1.0), (&moments.var, unbiased)])
+    {
         let of_batch = moment.reshape(&[-1, buffer.value().numel() as isize])?.mean(0)?;
         tape.report(buffer, change(of_batch.map(|moment| T::from_f64(factor * moment))));
     }
@@ -306,7 +308,8 @@ impl<T: Float> LayerNorm<T> {
     #[track_caller]
     pub fn new(normalized_shape: impl Into<Shape>) -> Result<Self> {
         let normalized_shape = some_axes("layer_norm", normalized_shape.into())?;
-        let (ones, zeros) = (Tensor::ones(normalized_shape.clone())?, Tensor::zeros(normalized_shape.clone())?);
+        let (ones, zeros) =
+            (Tensor::ones(normalized_shape.clone())?, Tensor::zeros(normalized_shape.clone())?);
         let (weight, bias) = (Some(Parameter::new(ones)), Some(Parameter::new(zeros)));
         Ok(Self { weight, bias, eps: 1e-5, normalized_shape })
     }
@@ -395,7 +398,11 @@ impl<T: Float> Layer<T> for RMSNorm<T> {
 /// A shape of one axis or more.
 #[track_caller]
 fn some_axes(op: &'static str, shape: Shape) -> Result<Shape> {
-    if shape.is_empty() { Err(Error::new(op, "expected a shape of one axis or more, found []")) } else { Ok(shape) }
+    if shape.is_empty() {
+        Err(Error::new(op, "expected a shape of one axis or more, found []"))
+    } else {
+        Ok(shape)
+    }
 }
 
 /// y = w·(x − mean)/√(var + eps) + b with the mean and the (biased) variance of each group of neighbouring channels of

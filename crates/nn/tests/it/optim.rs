@@ -1,5 +1,6 @@
 //! Optimizers, on steps computed by hand.
 
+use retrograd_autograd::Change;
 use retrograd_nn::{
     Adadelta, Adagrad, Adam, AdamW, Buffer, Float, Gradients, Layer, Linear, Lion, Module, NAdam, Optimizer,
     Parameter, RAdam, RMSprop, Sgd, Tape, Tensor, module,

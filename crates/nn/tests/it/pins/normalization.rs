@@ -4,7 +4,8 @@ use crate::{assert_close, refuses};
 
 /// The running mean, variance and count.
 fn running(layer: &BatchNorm1d<f64>) -> [f64; 3] {
-    [&layer.running_mean, &layer.running_var, &layer.num_batches_tracked].map(|buffer| buffer.as_ref().unwrap().value().as_slice()[0])
+    [&layer.running_mean, &layer.running_var, &layer.num_batches_tracked]
+        .map(|buffer| buffer.as_ref().unwrap().value().as_slice()[0])
 }
 
 fn column<const N: usize>(values: [f64; N]) -> Tensor<f64> {
