@@ -68,7 +68,11 @@ impl<T: Float> Var<T> {
             return Err(Error::new(op, fact));
         }
         let (x, batched) = self.batched::<D>(op)?;
-        let output_size = output_size.map(|size| last::<D>(op, size)).transpose()?;
+        // Not through a closure, which would lose the caller's line.
+        let output_size = match output_size {
+            Some(size) => Some(last(op, size)?),
+            None => None,
+        };
         let unpooling = Unpooling::new(op, x.shape(), window.into(), output_size)?;
         let index = index.reshape_to(x.shape())?;
         Unpool { unpooling, index }.apply([&x])?.unbatched(batched)

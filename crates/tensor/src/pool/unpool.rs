@@ -105,22 +105,18 @@ impl Side {
             );
             return Err(Error::new(op, fact));
         };
-        let Some(wanted) = wanted else {
-            return whole.checked_sub(padded).filter(|&output| output > 0).ok_or_else(|| {
-                let fact = format!(
-                    "nothing is left at axis {axis}: ({input} − 1)·{stride} − 2·{padding} + {kernel} < 1"
-                );
-                Error::new(op, fact)
-            });
-        };
         let lowest = (whole + 1).saturating_sub(padded.saturating_add(stride)).max(1);
         let end = (whole + stride).saturating_sub(padded);
-        if (lowest..end).contains(&wanted) {
-            return Ok(wanted);
-        }
-        let fact = match lowest < end {
-            true => format!("output size {wanted} at axis {axis} (expected {lowest} to {})", end - 1),
-            false => format!("output size {wanted} at axis {axis} (none fits the window)"),
+        let fact = match wanted {
+            Some(wanted) if (lowest..end).contains(&wanted) => return Ok(wanted),
+            Some(wanted) if lowest < end => {
+                format!("output size {wanted} at axis {axis} (expected {lowest} to {})", end - 1)
+            }
+            Some(wanted) => format!("output size {wanted} at axis {axis} (none fits the window)"),
+            None if whole > padded => return Ok(whole - padded),
+            None => {
+                format!("nothing is left at axis {axis}: ({input} − 1)·{stride} − 2·{padding} + {kernel} < 1")
+            }
         };
         Err(Error::new(op, fact))
     }

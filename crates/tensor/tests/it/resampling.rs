@@ -84,7 +84,7 @@ fn check<const D: usize>(rng: &mut StdRng) {
 #[test]
 fn each_output_is_the_sum_of_the_inputs_that_its_place_gives_weight_to() {
     let rng = &mut rng(90);
-    for _ in 0..40 {
+    for _ in 0..12 {
         check::<1>(rng);
         check::<2>(rng);
         check::<3>(rng);
@@ -110,7 +110,7 @@ fn spreading_is_the_adjoint_of_resampling() {
 #[test]
 fn the_nearest_input_is_exact_where_its_place_is_an_integer() {
     for input in 1..=60usize {
-        let x = Tensor::arange(input).unwrap().reshape_to([1, 1, input]).unwrap();
+        let x = Tensor::<f32>::arange(input).unwrap().reshape_to([1, 1, input]).unwrap();
         for output in 1..=120 {
             let resize = Resize::Size([output]);
             let geo = Resampling::new("test", x.shape(), resize, Interpolation::Nearest).unwrap();

@@ -51,8 +51,8 @@ fn adaptive_windows_overlap_where_the_output_does_not_divide_the_input() {
 #[test]
 fn an_average_over_volumes_wants_an_input_no_smaller_than_the_kernel_even_in_ceil_mode() {
     let x = Tensor::<f64>::zeros([1, 4, 4, 4]).unwrap();
-    let padded = AvgPool3d::new(5).padding(2).predict(&x);
-    refuses(padded, "avg_pool3d: input 4 at axis -3 (expected at least 5, the kernel)");
+    let text = "avg_pool3d: input 4 at axis -3 (expected at least 5, the kernel)";
+    refuses(AvgPool3d::new(5).padding(2).predict(&x), text);
     assert!(AvgPool3d::new(5).stride(2).ceil_mode(true).predict(&x).is_err());
     let plane = Tensor::<f64>::zeros([1, 4, 4]).unwrap();
     assert!(AvgPool2d::new(5).stride(2).ceil_mode(true).predict(&plane).is_ok());
@@ -62,6 +62,6 @@ fn an_average_over_volumes_wants_an_input_no_smaller_than_the_kernel_even_in_cei
 fn a_batch_may_be_empty_but_channels_may_not() {
     let layer = MaxPool1d::new(2);
     assert_eq!(*layer.predict(&Tensor::<f64>::zeros([0, 2, 4]).unwrap()).unwrap().shape(), [0, 2, 2]);
-    let none = layer.predict(&Tensor::<f64>::zeros([1, 0, 4]).unwrap());
-    refuses(none, "max_pool1d: input [1, 0, 4] has no channels (expected at least 1)");
+    let none = Tensor::<f64>::zeros([1, 0, 4]).unwrap();
+    refuses(layer.predict(&none), "max_pool1d: input [1, 0, 4] has no channels (expected at least 1)");
 }
