@@ -1,8 +1,8 @@
 //! Resampling: planes brought to other extents, by the nearest input or linearly between two, and the adjoint.
 //!
-//! Along an axis output o reads the inputs `at` and `next`: y[o] = (1 − w)·x[at] + w·x[next], or x[at] alone where
-//! both are one. Several axes are passed through one after the other, those that shrink first, so that nothing in
-//! between is larger than the larger of input and output.
+//! Along an axis output o reads the inputs `at` and `next`: y[o] = (1 − w)·x[at] + w·x[next], or x[at] alone
+//! where both are one. Several axes are passed through one after the other, those that shrink first, so that
+//! nothing in between is larger than the larger of input and output.
 
 use smallvec::SmallVec;
 
@@ -21,7 +21,8 @@ pub enum Resize<const D: usize> {
     ScaleFactor {
         /// How often each extent is taken.
         factor: [f64; D],
-        /// Whether places are computed from the two extents, as with [`Size`](Self::Size), instead of the factor.
+        /// Whether places are computed from the two extents, as with [`Size`](Self::Size), instead of the
+        /// factor.
         recompute: bool,
     },
 }

@@ -60,8 +60,8 @@ impl Pooling {
 }
 
 impl Unpooling {
-    /// Zeros, with each element of `x` at the place in its plane that `index` names, counted flat. Of several at
-    /// one place the last in row-major order stays, whatever the number of threads.
+    /// Zeros, with each element of `x` at the place in its plane that `index` names, counted flat. Of several
+    /// at one place the last in row-major order stays, whatever the number of threads.
     ///
     /// # Errors
     /// If `x` or `index` has not the shape that the unpooling was made for, an index lies outside the plane, or

@@ -49,8 +49,8 @@ impl<T: Element> Storage<T> {
             .unwrap_or_else(|| handle_alloc_error(pool::layout(pool::class(bytes::<T>(len)).1)))
     }
 
-    /// As [`unspecified`](Self::unspecified), or nothing if the system does not have that much memory: for sizes
-    /// that are nobody's data, but what the settings of an operation ask for.
+    /// As [`unspecified`](Self::unspecified), or nothing if the system does not have that much memory: for
+    /// sizes that are nobody's data, but what the settings of an operation ask for.
     pub(crate) fn try_unspecified(len: usize) -> Option<Self> {
         if len == 0 {
             return Some(Self::EMPTY);

@@ -152,8 +152,8 @@ impl<T: Float> Var<T> {
     }
 
     /// The average of windows along the last `D` axes of `[n, c, …]` (or `[c, …]`) that cover the input evenly:
-    /// output o of O sees the inputs from ⌊o·H/O⌋ to before ⌈(o + 1)·H/O⌉ of H. `output_size` has O for each axis,
-    /// as one number or an array; `None` keeps H.
+    /// output o of O sees the inputs from ⌊o·H/O⌋ to before ⌈(o + 1)·H/O⌉ of H. `output_size` has O for each
+    /// axis, as one number or an array; `None` keeps H.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html)
     ///
     /// # Errors
@@ -213,7 +213,7 @@ impl<T: Float> Var<T> {
     /// The p-norm (Σ xᵖ)^(1/p) of each window along the last `D` axes of `[n, c, …]` (or `[c, …]`), without
     /// absolute values, so that an odd p wants x ≥ 0. Computed, as by PyTorch, from the average of xᵖ times the
     /// elements of a whole window: one that reaches beyond the input in ceil mode counts as if it were whole.
-    /// Where Σ xᵖ = 0 the gradient is 0.
+    /// Where Σ xᵖ = 0 the gradient is 0 (for p ≥ 1).
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool2d.html)
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! Unpooling: elements put where indices name, into zeros.
 //!
 //! The adjoint would give the gradient of a place to the element that stayed there. The pullback is PyTorch's
-//! instead: each element takes the gradient of its place, also those that were replaced. The two differ only where
-//! an index occurs twice in a plane.
+//! instead: each element takes the gradient of its place, also those that were replaced. The two differ only
+//! where an index occurs twice in a plane.
 
 use retrograd_tensor::{Error, Float, Result, Tensor, Unpooling, Window};
 
@@ -40,8 +40,8 @@ impl<T: Float> Op<T, 1> for Unpool {
 }
 
 impl<T: Float> Var<T> {
-    /// The inverse of [`max_pool`](Self::max_pool), but for what was lost: zeros, with each element of `[n, c, …]`
-    /// (or `[c, …]`) at the place in its plane that `index` (of the same shape) names, counted flat.
+    /// The inverse of [`max_pool`](Self::max_pool), but for what was lost: zeros, with each element of
+    /// `[n, c, …]` (or `[c, …]`) at the place in its plane that `index` (of the same shape) names, counted flat.
     ///
     /// Each extent H becomes (H − 1)·stride − 2·padding + kernel, where ceil mode counts for nothing, or what
     /// `output_size` says, which must be less than a stride away from that. It has `D` extents, or is the shape
@@ -53,8 +53,8 @@ impl<T: Float> Var<T> {
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool2d.html)
     ///
     /// # Errors
-    /// If the shapes differ, a kernel, stride, or extent other than that of the batch is 0, `output_size` is too
-    /// far away, or an index lies outside the plane.
+    /// If the shapes differ, a kernel, stride, or extent other than that of the batch is 0, `output_size` is
+    /// too far away, or an index lies outside the plane.
     #[track_caller]
     pub fn max_unpool<const D: usize>(
         &self,

@@ -41,12 +41,12 @@ impl<T: Float> Linear<T> for Unresample {
 }
 
 impl<T: Float> Var<T> {
-    /// The last `D` axes of `[n, c, …]` brought to other extents, each output reading the nearest input, or the two
-    /// around its place in proportion.
+    /// The last `D` axes of `[n, c, …]` brought to other extents, each output reading the nearest input, or the
+    /// two around its place in proportion.
     ///
-    /// With extents H of the input and O of the result output o has its place at o·H/O; if a scale factor is given,
-    /// then O = ⌊factor·H⌋ and the place is o/factor, unless it is to be recomputed. [`Interpolation`] says what is
-    /// read there.
+    /// With extents H of the input and O of the result output o has its place at o·H/O; if a scale factor is
+    /// given, then O = ⌊factor·H⌋ and the place is o/factor, unless it is to be recomputed. [`Interpolation`]
+    /// says what is read there.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html)
     ///
     /// ```
@@ -59,8 +59,8 @@ impl<T: Float> Var<T> {
     /// ```
     ///
     /// # Errors
-    /// If there are not `D` + 2 axes, an extent other than that of the batch is 0 in input or result, a scale factor
-    /// is not a positive number, or there is no memory for the result.
+    /// If there are not `D` + 2 axes, an extent other than that of the batch is 0 in input or result, a scale
+    /// factor is not a positive number, or there is no memory for the result.
     #[track_caller]
     pub fn interpolate<const D: usize>(
         &self,

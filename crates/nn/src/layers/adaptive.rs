@@ -7,9 +7,9 @@ use crate::Layer;
 
 /// The average of windows that cover the input evenly.
 ///
-/// `x` `[n, c, …]` (or `[c, …]`) keeps n and c; output o of O sees the inputs from ⌊o·H/O⌋ to before ⌈(o + 1)·H/O⌉
-/// of H, so that windows overlap where O does not divide H. `output_size` is one O for all axes or an array; `None`
-/// keeps H.
+/// `x` `[n, c, …]` (or `[c, …]`) keeps n and c; output o of O sees the inputs from ⌊o·H/O⌋ to before
+/// ⌈(o + 1)·H/O⌉ of H, so that windows overlap where O does not divide H. `output_size` is one O for all axes or
+/// an array; `None` keeps H.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html)
 ///
 /// ```
@@ -46,7 +46,8 @@ pub struct AdaptiveMaxPool<const D: usize> {
     output_size: OutputSize<D>,
 }
 
-/// The average of each channel: `[n, c, …]` to `[n, c]`, [`AdaptiveAvgPool`] to 1 without the axes that are left.
+/// The average of each channel: `[n, c, …]` to `[n, c]`, [`AdaptiveAvgPool`] to 1 without the axes that are
+/// left.
 ///
 /// ```
 /// # use retrograd_nn::{GlobalAvgPool, Layer, Tensor};
@@ -60,7 +61,8 @@ pub struct AdaptiveMaxPool<const D: usize> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GlobalAvgPool;
 
-/// The maximum of each channel: `[n, c, …]` to `[n, c]`, [`AdaptiveMaxPool`] to 1 without the axes that are left.
+/// The maximum of each channel: `[n, c, …]` to `[n, c]`, [`AdaptiveMaxPool`] to 1 without the axes that are
+/// left.
 ///
 /// ```
 /// # use retrograd_nn::{GlobalMaxPool, Layer, Tensor};

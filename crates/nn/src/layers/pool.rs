@@ -23,7 +23,7 @@ use crate::{Layer, Size};
 /// ```
 ///
 /// # Errors
-/// [`forward`](Layer::forward) refuses a kernel, stride, dilation, or extent other than that of the batch of 0, more
+/// [`forward`](Layer::forward) refuses 0 as a kernel, stride, dilation or extent (but for the batch's), more
 /// padding than half of the window, an input smaller than the window, and a window that sees padding alone.
 #[derive(Clone, Copy, Debug)]
 pub struct MaxPool<const D: usize> {
@@ -55,8 +55,9 @@ pub struct AvgPool<const D: usize> {
 
 /// The p-norm (Σ xᵖ)^(1/p) of each window, without absolute values: an odd p wants x ≥ 0.
 ///
-/// Extents as in [`MaxPool`], without padding. At p = 1 it is a sum. Where Σ xᵖ = 0 the gradient is 0. In ceil mode a
-/// window that reaches beyond the input counts as if it were whole: its sum is scaled up, as by PyTorch.
+/// Extents as in [`MaxPool`], without padding. At p = 1 it is a sum. Where Σ xᵖ = 0 the gradient is 0
+/// (for p ≥ 1). In ceil mode a window that reaches beyond the input counts as if it were whole: its sum is scaled
+/// up, as by PyTorch.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.LPPool2d.html)
 ///
 /// ```

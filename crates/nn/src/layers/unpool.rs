@@ -5,16 +5,16 @@ use retrograd_tensor::{Float, Result, Tensor, Window};
 
 use crate::Size;
 
-/// The inverse of [`MaxPool`](crate::MaxPool), but for what was lost: zeros, with each element at the place that its
-/// index names.
+/// The inverse of [`MaxPool`](crate::MaxPool), but for what was lost: zeros, with each element at the place
+/// that its index names.
 ///
 /// `x` `[n, c, …]` (or `[c, …]`) and `indices` of the same shape come from
 /// [`forward_with_indices`](crate::MaxPool::forward_with_indices); each extent H becomes
 /// (H − 1)·stride − 2·padding + kernel. Several extents are pooled to one H, so
 /// [`forward_to`](Self::forward_to) is told which it was. The stride is the kernel by default.
 ///
-/// Where an index occurs twice in a plane, because windows overlapped, the last element in row-major order stays, at
-/// any number of threads. Each of them takes the gradient of the place, as in PyTorch.
+/// Where an index occurs twice in a plane, because windows overlapped, the last element in row-major order
+/// stays, at any number of threads. Each of them takes the gradient of the place, as in PyTorch.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxUnpool2d.html)
 ///
 /// ```
@@ -57,15 +57,15 @@ impl<const D: usize> MaxUnpool<D> {
     /// Zeros of the extents that the window says, with the elements of `x` where `indices` name.
     ///
     /// # Errors
-    /// If the shapes differ, a kernel, stride, or extent other than that of the batch is 0, or an index lies outside
-    /// the plane.
+    /// If the shapes differ, a kernel, stride, or extent other than that of the batch is 0, or an index lies
+    /// outside the plane.
     #[track_caller]
     pub fn forward<T: Float>(&self, x: &Var<T>, indices: &Tensor<i64>) -> Result<Var<T>> {
         x.max_unpool(indices, self.window, None)
     }
 
-    /// As [`forward`](Self::forward), to the extents `output_size`: `D` of them, or the shape `[n, c, …]` that was
-    /// pooled. Indices are flat: a width other than the pooled one's moves elements to other columns.
+    /// As [`forward`](Self::forward), to the extents `output_size`: `D` of them, or the shape `[n, c, …]` that
+    /// was pooled. Indices are flat: a width other than the pooled one's moves elements to other columns.
     ///
     /// # Errors
     /// As [`forward`](Self::forward), and if an extent is a stride or more away from what the window says.

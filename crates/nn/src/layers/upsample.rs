@@ -8,9 +8,10 @@ use crate::{Layer, Size};
 
 /// Planes brought to other extents, larger or smaller.
 ///
-/// `x` `[n, c, …]` keeps n and c; each extent H becomes the one of [`size`](Self::size), or ⌊factor·H⌋. Output o of O
-/// has its place at o·H/O, and reads there what [`mode`](Self::mode) says: the nearest input (PyTorch's `nearest`, the
-/// default), or the inputs around it in proportion (`linear`, `bilinear` or `trilinear`, by the number of axes).
+/// `x` `[n, c, …]` keeps n and c; each extent H becomes the one of [`size`](Self::size), or ⌊factor·H⌋. Output
+/// o of O has its place at o·H/O, and reads there what [`mode`](Self::mode) says: the nearest input (PyTorch's
+/// `nearest`, the default), or the inputs around it in proportion (`linear`, `bilinear` or `trilinear`, by the
+/// number of axes).
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Upsample.html)
 ///
 /// ```
@@ -25,8 +26,8 @@ use crate::{Layer, Size};
 /// ```
 ///
 /// # Errors
-/// [`forward`](Layer::forward) refuses another number of axes, an extent of 0 other than that of the batch in input
-/// or result, a factor that is not a positive number, and a result that there is no memory for.
+/// [`forward`](Layer::forward) refuses another number of axes, an extent of 0 other than that of the batch in
+/// input or result, a factor that is not a positive number, and a result that there is no memory for.
 #[derive(Clone, Copy, Debug)]
 pub struct Upsample<const D: usize> {
     resize: Resize<D>,
@@ -73,8 +74,8 @@ impl<const D: usize> Upsample<D> {
         Self { mode, ..self }
     }
 
-    /// Whether places are computed from the two extents instead of the scale factor, which differ where factor·H is
-    /// no integer; they are not by default. Changes nothing where there is no factor.
+    /// Whether places are computed from the two extents instead of the scale factor, which differ where
+    /// factor·H is no integer; they are not by default. Changes nothing where there is no factor.
     pub fn recompute_scale_factor(self, recompute: bool) -> Self {
         match self.resize {
             Resize::Size(_) => self,

@@ -1,4 +1,5 @@
-//! Adaptive pooling, norms, unpooling and resampling: shapes of 1, 2 and 3 dimensions, oracles, gradients, refusals.
+//! Adaptive pooling, norms, unpooling and resampling: shapes of 1, 2 and 3 dimensions, oracles, gradients,
+//! refusals.
 
 use retrograd_autograd::{gradcheck, gradgradcheck};
 use retrograd_nn::{

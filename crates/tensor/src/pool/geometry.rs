@@ -26,8 +26,8 @@ impl<const D: usize> From<[usize; D]> for Window<D> {
     }
 }
 
-/// The extent of an adaptive pooling's result for each of `D` axes; none keeps the input's. Made from one number
-/// for all axes, or an array.
+/// The extent of an adaptive pooling's result for each of `D` axes; none keeps the input's. Made from one
+/// number for all axes, or an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OutputSize<const D: usize>(pub [Option<usize>; D]);
 
@@ -94,9 +94,9 @@ impl Pooling {
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html).
     ///
     /// # Errors
-    /// If a kernel, stride, dilation or extent other than that of the batch is 0, the padding exceeds half of the
-    /// window, the input is smaller than the window, a window would see padding alone, or a number overflows. `op`
-    /// is the operation that the message names.
+    /// If a kernel, stride, dilation or extent other than that of the batch is 0, the padding exceeds half of
+    /// the window, the input is smaller than the window, a window would see padding alone, or a number
+    /// overflows. `op` is the operation that the message names.
     #[track_caller]
     pub fn max<const D: usize>(
         op: &'static str,

@@ -19,13 +19,13 @@ pub struct Unpooling {
 impl Unpooling {
     /// The unpooling of a tensor `[batch, channels, …]` that `window` made.
     ///
-    /// Each extent H becomes (H − 1)·stride − 2·padding + kernel, or what `output_size` says, which must be less
-    /// than a stride away from that, as in
+    /// Each extent H becomes (H − 1)·stride − 2·padding + kernel, or what `output_size` says, which must be
+    /// less than a stride away from that, as in
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxUnpool2d.html).
     ///
     /// # Errors
-    /// If an extent other than that of the batch is 0, a kernel or stride is 0, `output_size` is too far away, or
-    /// a number overflows.
+    /// If an extent other than that of the batch is 0, a kernel or stride is 0, `output_size` is too far away,
+    /// or a number overflows.
     #[track_caller]
     pub fn new<const D: usize>(
         op: &'static str,

@@ -12,8 +12,8 @@ const MODES: [Interpolation; 3] = [
     Interpolation::Linear { align_corners: true },
 ];
 
-/// The weight of input `i` of `input` in output `o` of `output`: 1 for the nearest, or a hat of width 1 around the
-/// place.
+/// The weight of input `i` of `input` in output `o` of `output`: 1 for the nearest, or a hat of width 1 around
+/// the place.
 fn weight(mode: Interpolation, i: usize, input: usize, o: usize, output: usize, factor: Option<f64>) -> f64 {
     let step = factor.map_or(input as f64 / output as f64, |factor| 1.0 / factor);
     let border = (input - 1) as f64;

@@ -44,11 +44,13 @@ fn indices_are_flat_so_that_another_width_moves_elements_to_other_columns() {
     let indices = Tensor::from([[[0i64, 2], [8, 10]]]);
     let layer = MaxUnpool2d::new(2);
     let y = layer.forward(&x, &indices).unwrap();
-    let places = [(0, 0, 1.0), (0, 2, 2.0), (2, 0, 3.0), (2, 2, 4.0)];
-    places.map(|(i, j, value)| assert_eq!(y.value().get(&[0, i, j]), Some(value)));
+    for (i, j, value) in [(0, 0, 1.0), (0, 2, 2.0), (2, 0, 3.0), (2, 2, 4.0)] {
+        assert_eq!(y.value().get(&[0, i, j]), Some(value));
+    }
     let y = layer.forward_to(&x, &indices, &[4, 5]).unwrap();
-    let places = [(0, 0, 1.0), (0, 2, 2.0), (1, 3, 3.0), (2, 0, 4.0)];
-    places.map(|(i, j, value)| assert_eq!(y.value().get(&[0, i, j]), Some(value)));
+    for (i, j, value) in [(0, 0, 1.0), (0, 2, 2.0), (1, 3, 3.0), (2, 0, 4.0)] {
+        assert_eq!(y.value().get(&[0, i, j]), Some(value));
+    }
 }
 
 #[test]
