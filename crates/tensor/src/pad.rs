@@ -137,7 +137,10 @@ impl Border {
         for (i, (before, after)) in every_axis(shape, padding)?.into_iter().enumerate() {
             if !axes.is_empty() || (before, after) != (0, 0) {
                 let axis = Axis { mode, inner: shape[i], outer: shape[i], before, after, steps: [1; 2] };
-                let extent = axis.padded().map_err(|fact| axis.refused(shape, i, &fact))?;
+                let extent = match axis.padded() {
+                    Ok(extent) => extent,
+                    Err(fact) => return Err(axis.refused(shape, i, &fact)), // a closure would hide the line
+                };
                 axes.push(Axis { outer: extent, ..axis });
                 outer[i] = extent;
             }

@@ -330,14 +330,9 @@ mod borders {
         refuses(ReflectionPad2d::new(1).forward(&Var::from(random([3, 4], 1))), text);
         let text = "pad: expected 3 or 4 axes, found 5: [1, 1, 1, 3, 4]";
         refuses(CircularPad2d::new(1).forward(&Var::from(random([1, 1, 1, 3, 4], 1))), text);
-        refuses(
-            ZeroPad2d::new(1).forward(&Var::from(random([3], 1))),
-            "pad: expected at least 2 axes, found [3]",
-        );
-        refuses(
-            ConstantPad2d::new(1, 1.0).forward(&Var::from(random([], 1))),
-            "pad: expected at least 2 axes, found []",
-        );
+        let (vector, scalar) = (Var::from(random([3], 1)), Var::from(random([], 1)));
+        refuses(ZeroPad2d::new(1).forward(&vector), "pad: expected at least 2 axes, found [3]");
+        refuses(ConstantPad2d::new(1, 1.0).forward(&scalar), "pad: expected at least 2 axes, found []");
         let text = "pad: padding [(0, 0), (-2, -2), (0, 0)] cuts more off [1, 3, 4] than there is";
         refuses(ZeroPad2d::new([(-2, -2), (0, 0)]).forward(&x), text);
         let text = "pad: expected at least 1 of 3 elements to be left at axis -2 of [1, 3, 4], found padding (-3, 0)";
@@ -438,11 +433,9 @@ mod patches {
         let y = Var::from(random([1, 6, 4], 1));
         let text = "fold: expected rows in multiples of the 4 taps of [2, 2], found [1, 6, 4]";
         refuses(Fold::new(3, 2).forward(&y), text);
-        let text = "fold: expected patches [1, 6, 8] of images [1, 3, 3, 5], found [1, 6, 4]";
-        refuses(
-            Fold::new([3, 5], [2, 1]).stride([2, 1]).padding([1, 0]).forward(&y).map(|_| ()),
-            &text.replace("[1, 6, 8]", "[1, 6, 10]"),
-        );
+        let text = "fold: expected patches [1, 6, 10] of images [1, 3, 3, 5], found [1, 6, 4]";
+        let fold = Fold::new([3, 5], [2, 1]).stride([2, 1]).padding([1, 0]);
+        refuses(fold.forward(&y), text);
         for huge in [usize::MAX, usize::MAX / 2, 1 << 62] {
             assert!(Unfold::new(huge).forward(&x).is_err());
             assert!(Unfold::new(2).padding(huge).forward(&x).is_err());

@@ -2,6 +2,7 @@
 
 mod activations;
 mod averages;
+mod borders;
 mod convolutions;
 mod initialisers;
 mod losses;
@@ -24,9 +25,12 @@ use retrograd_nn::{
     RReLU, ReLU, Shape, Tape, Tensor, Upsample1d, Upsample2d, Var, init,
     AvgPool1d, AvgPool2d, Conv1d, Conv2d, Float, Layer, LeakyReLU, MaxPool1d, MaxPool2d, PReLU, Padding,
     Parameter, RReLU, ReLU, Shape, Tape, Tensor, Var, init,
+    AvgPool1d, AvgPool2d, CircularPad1d, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Fold, Layer,
+    LeakyReLU, MaxPool1d, MaxPool2d, PReLU, Padding, PaddingMode, Parameter, RReLU, ReLU, ReflectionPad1d,
+    ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, Shape, Tape, Tensor, Unfold, Var, init,
 };
 
-use crate::{refuses, rng};
+use crate::{random, refuses, rng};
 
 const NAN: f64 = f64::NAN;
 const LOWEST: f64 = f64::NEG_INFINITY;
