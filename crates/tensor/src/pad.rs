@@ -1,9 +1,9 @@
 //! Padding with what is there already: mirrored, repeated or wrapped around.
 //!
 //! Along each axis, position j of the result is a copy of one position of the tensor, s(j). So padding is a
-//! linear map, y`[j]` = x`[s(j)]`, and its adjoint adds up what an element was copied to: x`[i]` = Σ y`[j]` over
-//! the j with s(j) = i. All axes are gone through in one pass, and inside the border neighbours are copies of
-//! neighbours.
+//! linear map, y`[j]` = x`[s(j)]`, and its adjoint adds up what an element was copied to: x`[i]` = Σ y`[j]`
+//! over the j with s(j) = i. All axes are gone through in one pass, and inside the border neighbours are copies
+//! of neighbours.
 
 use smallvec::SmallVec;
 

@@ -29,7 +29,8 @@ impl<T: Float> Var<T> {
         self.reshaped(shape[..axis].iter().chain(&parts).chain(&shape[axis + 1..]).copied().collect())
     }
 
-    /// Channels moved into space: `[…, c·r², h, w]` becomes `[…, c, h·r, w·r]`, y`[c, h·r + i, w·r + j]` = x`[(c·r + i)·r + j, h, w]`.
+    /// Channels moved into space: `[…, c·r², h, w]` becomes `[…, c, h·r, w·r]`, y`[c, h·r + i, w·r + j]` =
+    /// x`[(c·r + i)·r + j, h, w]`.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.PixelShuffle.html)
     ///
     /// # Errors

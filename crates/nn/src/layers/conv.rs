@@ -10,11 +10,11 @@ use crate::{Layer, Size, module};
 
 /// Cross-correlation: a kernel slides over the input, multiplying and adding.
 ///
-/// y`[n, k, o]` = bias`[k]` + Σ weight`[k, c, t]`·x`[n, c, o·stride + t·dilation − padding]`, over the taps t of the
-/// kernel and the channels c of k's group. `x` `[n, in, …]` (or `[in, …]`) gives `[n, out, …]`, where each extent
-/// H becomes ⌊(H + 2·padding − dilation·(kernel − 1) − 1)/stride⌋ + 1. `weight` is `[out, in/groups, kernel…]`,
-/// `bias` `[out]`; both begin uniform in ±1/√fan_in with fan_in = in/groups·Πkernel. The settings are those of the
-/// [builder](ConvBuilder).
+/// y`[n, k, o]` = bias`[k]` + Σ weight`[k, c, t]`·x`[n, c, o·stride + t·dilation − padding]`, over the taps t
+/// of the kernel and the channels c of k's group. `x` `[n, in, …]` (or `[in, …]`) gives `[n, out, …]`, where
+/// each extent H becomes ⌊(H + 2·padding − dilation·(kernel − 1) − 1)/stride⌋ + 1. `weight` is
+/// `[out, in/groups, kernel…]`, `bias` `[out]`; both begin uniform in ±1/√fan_in with fan_in =
+/// in/groups·Πkernel. The settings are those of the [builder](ConvBuilder).
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html)
 ///
 /// # Errors
@@ -97,7 +97,7 @@ impl<const D: usize> From<[usize; D]> for Padding<D> {
 /// | `out_channels` | the channels of the result | |
 /// | `kernel_size` | the extents of the kernel | |
 /// | [`stride`](Self::stride) | how far the kernel moves | 1 |
-/// | `padding` | how wide the border around the input is (of a transposed one: how much is cut off the result) | 0 |
+/// | `padding` | how wide the border of the input is (transposed: what is cut off the result) | 0 |
 /// | `padding_mode` | what the border holds | zeros |
 /// | `output_padding` | what a transposed one adds to the result's end | 0 |
 /// | [`dilation`](Self::dilation) | how far neighbouring taps are apart | 1 |
@@ -149,9 +149,9 @@ impl<const D: usize, T: Float, E> ConvBuilder<D, T, E> {
         Self { dilation: dilation.into().0, ..self }
     }
 
-    /// Into how many groups the channels are divided, each convolved on its own: group g of the output sees group
-    /// g of the input only. It divides both channel counts; 1 by default. As many as there are input channels
-    /// make a depthwise convolution.
+    /// Into how many groups the channels are divided, each convolved on its own: group g of the output sees
+    /// group g of the input only. It divides both channel counts; 1 by default. As many as there are input
+    /// channels make a depthwise convolution.
     pub fn groups(self, groups: usize) -> Self {
         Self { groups, ..self }
     }

@@ -7,19 +7,21 @@ use retrograd_tensor::{Error, Float, Result, Sliding};
 use super::conv::ConvBuilder;
 use crate::{Layer, Size, module};
 
-/// The transpose of a convolution: every input element puts a copy of the kernel, times itself, into the result,
-/// and what overlaps is added up. It enlarges where a [`Conv`](super::Conv) with the same settings reduces.
+/// The transpose of a convolution: every input element puts a copy of the kernel, times itself, into the
+/// result, and what overlaps is added up. It enlarges where a [`Conv`](super::Conv) with the same settings
+/// reduces.
 ///
-/// y`[n, k, o·stride + t·dilation − padding]` = bias`[k]` + Σ weight`[c, k, t]`·x`[n, c, o]`, over all that falls
-/// on the same place, c in k's group. `x` `[n, in, …]` (or `[in, …]`) gives `[n, out, …]`, where each extent H
-/// becomes (H − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1. `weight` is `[in, out/groups,
-/// kernel…]`, `bias` `[out]`; both begin uniform in ±1/√fan_in, where fan_in is read off the weight's shape:
-/// out/groups·Πkernel. The settings are those of the [builder](ConvBuilder); the border is of zeros, always.
+/// y`[n, k, o·stride + t·dilation − padding]` = bias`[k]` + Σ weight`[c, k, t]`·x`[n, c, o]`, over all that
+/// falls on the same place, c in k's group. `x` `[n, in, …]` (or `[in, …]`) gives `[n, out, …]`, where each
+/// extent H becomes (H − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1. `weight` is
+/// `[in, out/groups, kernel…]`, `bias` `[out]`; both begin uniform in ±1/√fan_in, where fan_in is read off the
+/// weight's shape: out/groups·Πkernel. The settings are those of the [builder](ConvBuilder); the border is of
+/// zeros, always.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html)
 ///
 /// # Errors
-/// An input of other axes or channels or one that is empty, a padding that leaves nothing, an output padding that
-/// is smaller neither than the stride nor than the dilation.
+/// An input of other axes or channels or one that is empty, a padding that leaves nothing, an output padding
+/// that is smaller neither than the stride nor than the dilation.
 ///
 /// ```
 /// # use retrograd_nn::{ConvTranspose2d, Layer, Tensor};

@@ -7,10 +7,11 @@ use crate::{Layer, Size};
 
 /// The patches that a sliding kernel sees, one a column (im2col).
 ///
-/// `x` `[n, c, h, w]` (or `[c, h, w]`) gives `[n, c·kh·kw, L]`, y`[n, (c, t), o]` = x`[n, c, o·stride + t·dilation −
-/// padding]`, with zeros for padding, over the taps t of the kernel and its L positions o, ⌊(H + 2·padding −
-/// dilation·(kernel − 1) − 1)/stride⌋ + 1 along each axis, both in row-major order. A convolution is the product of
-/// its weight with this. For sequences and volumes there is [`Var::unfold`].
+/// `x` `[n, c, h, w]` (or `[c, h, w]`) gives `[n, c·kh·kw, L]`, y`[n, (c, t), o]` =
+/// x`[n, c, o·stride + t·dilation − padding]`, with zeros for padding, over the taps t of the kernel and its L
+/// positions o, ⌊(H + 2·padding − dilation·(kernel − 1) − 1)/stride⌋ + 1 along each axis, both in row-major
+/// order. A convolution is the product of its weight with this. For sequences and volumes there is
+/// [`Var::unfold`].
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Unfold.html)
 ///
 /// # Errors
@@ -31,14 +32,15 @@ pub struct Unfold {
 
 /// Patches put together to images, sums where they overlap (col2im): the adjoint of [`Unfold`].
 ///
-/// `x` `[n, c·kh·kw, L]` (or `[c·kh·kw, L]`) gives `[n, c, h, w]` of the output size, y`[n, c, i]` = Σ x`[n, (c, t),
-/// o]` over the taps t and positions o with o·stride + t·dilation − padding = i. Of an unfolded image, each element
-/// comes back as many times as it was seen. For sequences and volumes there is [`Var::fold`].
+/// `x` `[n, c·kh·kw, L]` (or `[c·kh·kw, L]`) gives `[n, c, h, w]` of the output size, y`[n, c, i]` = Σ
+/// x`[n, (c, t), o]` over the taps t and positions o with o·stride + t·dilation − padding = i. Of an unfolded
+/// image, each element comes back as many times as it was seen. For sequences and volumes there is
+/// [`Var::fold`].
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Fold.html)
 ///
 /// # Errors
-/// A kernel, stride or dilation of 0; an input of other axes, whose rows are no multiple of kh·kw, or whose columns
-/// are not as many as the kernel has positions in the output size.
+/// A kernel, stride or dilation of 0; an input of other axes, whose rows are no multiple of kh·kw, or whose
+/// columns are not as many as the kernel has positions in the output size.
 ///
 /// ```
 /// # use retrograd_nn::{Fold, Layer, Tensor};

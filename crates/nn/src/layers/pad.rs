@@ -5,10 +5,11 @@ use retrograd_tensor::{Error, Float, PaddingMode, Result};
 
 use crate::Layer;
 
-/// How wide a border is before and after each of `D` axes, outermost first: made from one number for all sides, or
-/// from pairs. A negative number cuts off.
+/// How wide a border is before and after each of `D` axes, outermost first: made from one number for all sides,
+/// or from pairs. A negative number cuts off.
 ///
-/// PyTorch lists the last axis first, `(left, right, top, bottom)`; here that is `[(top, bottom), (left, right)]`.
+/// PyTorch lists the last axis first, `(left, right, top, bottom)`; here that is
+/// `[(top, bottom), (left, right)]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Border<const D: usize>(pub [(isize, isize); D]);
 
@@ -26,8 +27,8 @@ impl<const D: usize> From<[(isize, isize); D]> for Border<D> {
 
 /// A constant around the input.
 ///
-/// The last `D` axes of `x` `[…]` grow from H to before + H + after, y`[j]` = x`[j − before]`, or the constant where
-/// that does not exist. Negative numbers cut off.
+/// The last `D` axes of `x` `[…]` grow from H to before + H + after, y`[j]` = x`[j − before]`, or the constant
+/// where that does not exist. Negative numbers cut off.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ConstantPad2d.html)
 ///
 /// # Errors
@@ -112,8 +113,8 @@ macro_rules! borders {
 borders! {
     /// Zeros around the input.
     ///
-    /// The last `D` axes of `x` `[…]` grow from H to before + H + after, y`[j]` = x`[j − before]`, or 0 where that
-    /// does not exist. Negative numbers cut off.
+    /// The last `D` axes of `x` `[…]` grow from H to before + H + after, y`[j]` = x`[j − before]`, or 0 where
+    /// that does not exist. Negative numbers cut off.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ZeroPad2d.html)
     ///
     /// # Errors
@@ -129,9 +130,9 @@ borders! {
 
     /// The input mirrored at its outermost elements, which are not repeated: c b | a b c d | c b.
     ///
-    /// The last `D` axes of `x` `[n, c, …]` (or `[c, …]`) grow from H to before + H + after, y`[j]` = x`[i]` with
-    /// i = j − before, −i where that is negative, and 2·(H − 1) − i where it is beyond the end. Negative numbers
-    /// cut off.
+    /// The last `D` axes of `x` `[n, c, …]` (or `[c, …]`) grow from H to before + H + after, y`[j]` = x`[i]`
+    /// with i = j − before, −i where that is negative, and 2·(H − 1) − i where it is beyond the end. Negative
+    /// numbers cut off.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ReflectionPad2d.html)
     ///
     /// # Errors

@@ -68,7 +68,8 @@ impl Geometry {
     ///
     /// # Errors
     /// If the shapes do not fit each other or `groups`, a stride, dilation or kernel is 0, the input is empty
-    /// along an axis or, padded, smaller than the kernel, or a number overflows. `op` is the operation that the message names.
+    /// along an axis or, padded, smaller than the kernel, or a number overflows. `op` is the operation that the
+    /// message names.
     #[track_caller]
     pub fn convolution<const D: usize>(
         op: &'static str,
