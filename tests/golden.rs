@@ -8,10 +8,13 @@ mod golden_runner;
 
 use golden_runner::Directory;
 
+/// The catalogue of doubtful configurations.
+const REFUSALS: &str = "errors";
+
 /// A row: the name of the test, the family whose cases it runs.
 macro_rules! families {
     ($($test:ident: $family:literal;)*) => {
-        const FAMILIES: &[&str] = &[$($family),*];
+        const FAMILIES: &[&str] = &[$($family,)* REFUSALS];
 
         $(
             #[test]
@@ -44,4 +47,9 @@ families! {
 #[test]
 fn no_family_is_passed_over() {
     Directory::find().check_others(FAMILIES);
+}
+
+#[test]
+fn what_pytorch_refuses_is_refused_and_what_it_accepts_is_accepted() {
+    Directory::find().check_refusals(REFUSALS);
 }

@@ -11,7 +11,7 @@ use retrograd::data::AnyTensor;
 use retrograd::tensor::{Axes, Float, Shape, Tensor, keepdim};
 use serde_json::Value;
 
-use super::case::Case;
+use super::case::{Case, number};
 use super::{Outcome, Stop};
 
 pub(super) struct Call<'a, T: Float> {
@@ -88,7 +88,7 @@ impl<'a, T: Float> Call<'a, T> {
     }
 
     pub(super) fn var(&self, name: &str) -> Outcome<&Var<T>> {
-        self.optional(name).ok_or_else(|| Stop::unknown(format!("{name} is not of numbers")))
+        self.optional(name).ok_or_else(|| Stop::Inexpressible(format!("{name} is not of numbers")))
     }
 
     pub(super) fn optional(&self, name: &str) -> Option<&Var<T>> {
@@ -98,7 +98,7 @@ impl<'a, T: Float> Call<'a, T> {
 
     /// An input for a layer to own.
     pub(super) fn parameter(&self, name: &str) -> Outcome<Parameter<T>> {
-        self.optional_parameter(name).ok_or_else(|| Stop::unknown(format!("{name} is not of numbers")))
+        self.optional_parameter(name).ok_or_else(|| Stop::Inexpressible(format!("{name} is not of numbers")))
     }
 
     pub(super) fn optional_parameter(&self, name: &str) -> Option<Parameter<T>> {
@@ -106,11 +106,26 @@ impl<'a, T: Float> Call<'a, T> {
         self.inputs.get(name)?.parameter.take()
     }
 
+    /// Gives a layer an input of the case for its own; where the case has none, the layer keeps what it was built
+    /// with.
+    pub(super) fn put(&self, name: &str, own: &mut Parameter<T>) {
+        if let Some(given) = self.optional_parameter(name) {
+            *own = given;
+        }
+    }
+
+    /// As [`put`](Self::put), where the layer may have none.
+    pub(super) fn put_optional(&self, name: &str, own: &mut Option<Parameter<T>>) {
+        if let Some(given) = self.optional_parameter(name) {
+            *own = Some(given);
+        }
+    }
+
     pub(super) fn index(&self, name: &str) -> Outcome<&'a Tensor<i64>> {
         self.take(name);
         match self.case.tensor(name) {
             AnyTensor::I64(index) => Ok(index),
-            _ => Err(Stop::unknown(format!("{name} is not of integers"))),
+            _ => Err(Stop::Inexpressible(format!("{name} is not of integers"))),
         }
     }
 
@@ -125,7 +140,7 @@ impl<'a, T: Float> Call<'a, T> {
 
     pub(super) fn float(&self, name: &str) -> Outcome<f64> {
         let value = self.argument(name);
-        value.as_f64().ok_or_else(|| not_understood(name, value))
+        number(value).ok_or_else(|| not_understood(name, value))
     }
 
     pub(super) fn integer(&self, name: &str) -> Outcome<isize> {
@@ -211,5 +226,5 @@ fn extents<const D: usize>(value: &Value) -> Option<[usize; D]> {
 }
 
 fn not_understood(name: &str, value: &Value) -> Stop {
-    Stop::unknown(format!("{name} = {value}"))
+    Stop::Inexpressible(format!("{name} = {value}"))
 }

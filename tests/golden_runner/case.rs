@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use retrograd::data::{AnyTensor, TensorFile, read_tensors};
-use retrograd::tensor::Tensor;
+use retrograd::tensor::{Shape, Tensor};
 use serde_json::Value;
 
 use super::{Outcome, Stop};
@@ -36,9 +36,55 @@ impl Family {
         });
         let Value::Array(rows) = manifest["cases"].take() else { panic!("{name}.json has no cases") };
         let directory: Rc<Path> = directory.into();
-        let case = |row| Case { row, directory: Rc::clone(&directory), tensors: Rc::clone(&tensors) };
+        let case = |mut row: Value| {
+            let tensors = filled(&mut row).map_or_else(|| Rc::clone(&tensors), Rc::new);
+            Case { row, directory: Rc::clone(&directory), tensors }
+        };
         Self { cases: rows.into_iter().map(case).collect() }
     }
+}
+
+/// The inputs of a row that describes them instead of naming tensors of a file: `{"x": {"shape": …, "value": …}}`.
+/// The names take their place.
+fn filled(row: &mut Value) -> Option<TensorFile> {
+    let inputs = row["inputs"].as_object()?.clone();
+    row["inputs"] = inputs.keys().cloned().collect();
+    let name = row["name"].as_str().expect("a case has a name");
+    let tensors = inputs.iter().map(|(input, described)| (format!("{name}/{input}"), described_by(described)));
+    Some(TensorFile { tensors: tensors.collect(), ..TensorFile::default() })
+}
+
+/// A tensor of one value everywhere, or of the values listed.
+fn described_by(described: &Value) -> AnyTensor {
+    let shape: Shape = described["shape"].as_array().into_iter().flatten().map(extent).collect();
+    let mut numbers = Vec::new();
+    match &described["values"] {
+        Value::Null => numbers.resize(shape.numel(), number(&described["value"]).expect("a number")),
+        values => flatten(values, &mut numbers),
+    }
+    let tensor = Tensor::from_slice(&numbers, shape).expect("as many values as the shape has");
+    match described["dtype"].as_str() {
+        Some("float64") => AnyTensor::F64(tensor),
+        Some("float32") => AnyTensor::F32(tensor.cast()),
+        Some("int64") => AnyTensor::I64(tensor.map(|x| x as i64)),
+        other => panic!("elements of type {other:?}"),
+    }
+}
+
+fn extent(value: &Value) -> usize {
+    value.as_u64().expect("an extent") as usize
+}
+
+fn flatten(values: &Value, into: &mut Vec<f64>) {
+    match values {
+        Value::Array(values) => values.iter().for_each(|value| flatten(value, into)),
+        value => into.push(number(value).expect("a number")),
+    }
+}
+
+/// A number; JSON has neither infinities nor NaN, which are written as strings.
+pub(super) fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok())
 }
 
 impl Case {

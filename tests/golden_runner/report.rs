@@ -26,7 +26,7 @@ impl Tally {
         match outcome {
             Ok(()) => self.passed += 1,
             Err(Stop::Failed(fact)) => self.failed.push(format!("{}: {fact}", case.name())),
-            Err(Stop::Unknown(reason)) => {
+            Err(Stop::Unknown(reason) | Stop::Inexpressible(reason)) => {
                 *self.unknown.entry(format!("{}: {reason}", case.op())).or_default() += 1;
             }
         }

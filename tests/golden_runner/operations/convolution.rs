@@ -37,7 +37,8 @@ fn convolve<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
         .groups(call.extent("groups")?)
         .bias(call.flag("bias")?)
         .build(&mut StdRng::seed_from_u64(0))?;
-    (layer.weight, layer.bias) = (call.parameter("weight")?, call.optional_parameter("bias"));
+    call.put("weight", &mut layer.weight);
+    call.put_optional("bias", &mut layer.bias);
     Ok(layer.forward(call.x()?)?)
 }
 
