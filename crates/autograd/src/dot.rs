@@ -1,13 +1,59 @@
-//! Drawing a tape.
+//! Looking at a tape: what it recorded, as a list and as a drawing.
 
 use std::fmt::Write;
+use std::panic::Location;
 
-use retrograd_tensor::Float;
+use retrograd_tensor::{Float, Shape};
+use smallvec::SmallVec;
 
-use crate::Tape;
-use crate::tape::Kind;
+use crate::tape::{Kind, Node, Nodes};
+use crate::{ParamId, Tape};
+
+/// An operation on a tape.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The name.
+    pub op: &'static str,
+    /// The line of the program that computed it.
+    pub at: &'static Location<'static>,
+    /// The shape of the result.
+    pub shape: Shape,
+    /// The parameters that it uses, itself or through operations on parameters alone (a bias that is reshaped).
+    pub parameters: Vec<ParamId>,
+    /// Whether it computes with parameters alone.
+    pub prepares: bool,
+    /// Multiplications with an addition, where the operation counts them.
+    pub multiply_adds: u64,
+    /// Bytes that are kept for its pullback.
+    pub saved_bytes: usize,
+}
 
 impl<T: Float> Tape<T> {
+    /// The operations recorded, in order, with what they cost. Of one that [`backward`](crate::Var::backward) has
+    /// passed, neither shape nor cost is known any more.
+    pub fn recorded(&self) -> Vec<Recorded> {
+        let nodes = self.nodes();
+        let mut used: Vec<Uses> = Vec::new();
+        for (_, node) in nodes.in_order() {
+            used.push(Uses::of(&nodes, node, &used));
+        }
+        let listed = nodes.in_order().zip(used).filter_map(|((_, node), uses)| {
+            Some(Recorded {
+                op: node.kind.name()?,
+                at: node.at,
+                shape: node.output.shape().clone(),
+                parameters: uses.parameters,
+                prepares: uses.nothing_else,
+                multiply_adds: match &node.kind {
+                    Kind::Op(op) if !node.spent => op.multiply_adds(&shapes(node), node.output.shape()),
+                    _ => 0,
+                },
+                saved_bytes: node.held_bytes(),
+            })
+        });
+        listed.collect()
+    }
+
     /// What is recorded, as a graph in the DOT language of Graphviz: leaves as boxes, operations as ellipses
     /// with their name and position, an arrow from each operand.
     pub fn to_dot(&self) -> String {
@@ -26,8 +72,12 @@ impl<T: Float> Tape<T> {
                     writeln!(dot, "  n{position} [label = \"{position}: {name}\"];")
                 }
             };
-            for source in node.inputs.iter().filter_map(|input| nodes.get(input.key?)) {
-                let _ = writeln!(dot, "  n{} -> n{position};", source.position);
+            for (source, shape) in operands(&nodes, node) {
+                let source = source.position;
+                let _ = match node.spent {
+                    true => writeln!(dot, "  n{source} -> n{position};"),
+                    false => writeln!(dot, "  n{source} -> n{position} [label = \"{shape}\"];"),
+                };
             }
         }
         dot.push_str("}\n");
@@ -38,4 +88,37 @@ impl<T: Float> Tape<T> {
     pub fn operations(&self) -> Vec<&'static str> {
         self.nodes().in_order().filter_map(|(_, node)| node.kind.name()).collect()
     }
+}
+
+/// The parameters that stand behind a value.
+struct Uses {
+    parameters: Vec<ParamId>,
+    nothing_else: bool,
+}
+
+impl Uses {
+    /// Those of a node, given those of the nodes before.
+    fn of<T: Float>(nodes: &Nodes<T>, node: &Node<T>, before: &[Uses]) -> Self {
+        if let Kind::Leaf(parameter) = node.kind {
+            return Self { parameters: parameter.into_iter().collect(), nothing_else: parameter.is_some() };
+        }
+        let sources: Vec<&Uses> = operands(nodes, node).map(|(source, _)| &before[source.position]).collect();
+        let only = |uses: &&Uses| uses.nothing_else;
+        Self {
+            parameters: sources.iter().copied().filter(only).flat_map(|uses| uses.parameters.clone()).collect(),
+            nothing_else: sources.len() == node.inputs.len() && sources.iter().all(only),
+        }
+    }
+}
+
+/// The recorded operands of a node, and their shapes.
+fn operands<'a, T: Float>(
+    nodes: &'a Nodes<T>,
+    node: &'a Node<T>,
+) -> impl Iterator<Item = (&'a Node<T>, &'a Shape)> {
+    node.inputs.iter().filter_map(|input| Some((nodes.get(input.key?)?, input.value.shape())))
+}
+
+fn shapes<T: Float>(node: &Node<T>) -> SmallVec<[&Shape; 3]> {
+    node.inputs.iter().map(|input| input.value.shape()).collect()
 }

@@ -6,7 +6,7 @@ use retrograd_tensor::{Float, Result, Tensor};
 
 use crate::tape::{Key, TapeId};
 use crate::var::or_panic;
-use crate::{Buffer, ParamId, Parameter, Var};
+use crate::{Absence, Buffer, ParamId, Parameter, Var};
 
 /// The gradients of one scalar with respect to the leaves of its tape, and the updates that the forward pass
 /// reported.
@@ -19,6 +19,8 @@ pub struct Gradients<T: Float = f32> {
     parameters: Vec<(ParamId, Tensor<T>)>,
     leaves: Vec<(Key, Tensor<T>)>,
     updates: Vec<Update<T>>,
+    /// Why parameters of the pass have no gradient.
+    absences: Vec<(ParamId, Absence)>,
 }
 
 /// A change that a forward pass wants made to a buffer of the model.
@@ -92,7 +94,13 @@ impl<T: Float> Buffer<T> {
 
 impl<T: Float> Gradients<T> {
     pub(crate) fn new(tape: TapeId) -> Self {
-        Self { tape, parameters: Vec::new(), leaves: Vec::new(), updates: Vec::new() }
+        Self {
+            tape,
+            parameters: Vec::new(),
+            leaves: Vec::new(),
+            updates: Vec::new(),
+            absences: Vec::new(),
+        }
     }
 
     pub(crate) fn carry(&mut self, updates: Vec<Update<T>>) {
@@ -120,8 +128,8 @@ impl<T: Float> Gradients<T> {
         Some(&self.parameters[place].1)
     }
 
-    /// The gradient with respect to a leaf of the tape, a variable or a parameter; nothing if the scalar does not
-    /// depend on it, or the variable is no leaf.
+    /// The gradient with respect to a leaf of the tape, a variable or a parameter, or to a variable that was
+    /// [retained](Var::retain); nothing if the scalar does not depend on it, or the variable is none of these.
     pub fn wrt(&self, leaf: &Var<T>) -> Option<&Tensor<T>> {
         let (tape, key) = leaf.tape().zip(leaf.key()).filter(|(tape, _)| tape.id() == self.tape)?;
         if let Some(id) = tape.parameter_at(key) {
@@ -136,8 +144,16 @@ impl<T: Float> Gradients<T> {
     }
 
     /// Every parameter's gradient, in the order of the parameters' creation.
-    pub fn iter(&self) -> impl Iterator<Item = (ParamId, &Tensor<T>)> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (ParamId, &Tensor<T>)> {
         self.parameters.iter().map(|(id, gradient)| (*id, gradient))
+    }
+
+    pub(crate) fn note_absence(&mut self, parameter: ParamId, why: Absence) {
+        self.absences.push((parameter, why));
+    }
+
+    pub(crate) fn known_absence(&self, parameter: ParamId) -> Option<Absence> {
+        self.absences.iter().find(|(id, _)| *id == parameter).map(|(_, why)| *why)
     }
 
     /// What the forward pass wants changed in the model, in the order it was reported.
@@ -177,5 +193,6 @@ impl<T: Float> AddAssign for Gradients<T> {
             }
         }
         self.updates.extend(other.updates);
+        self.absences.extend(other.absences);
     }
 }

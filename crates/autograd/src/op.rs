@@ -2,9 +2,10 @@
 
 use std::any::Any;
 
-use retrograd_tensor::{Error, Float, Result, Tensor};
+use retrograd_tensor::{Error, Float, Result, Shape, Tensor};
 use smallvec::SmallVec;
 
+use crate::profile::Clock;
 use crate::{Tape, Var};
 
 /// An operation on `N` inputs: its value, and the pullback of a cotangent to its inputs.
@@ -44,7 +45,8 @@ pub trait Op<T: Float, const N: usize>: Sized + 'static {
     /// The name that messages and drawings of the tape use.
     fn name(&self) -> &'static str;
 
-    /// The operation's value.
+    /// The operation's value. The same inputs must always give the same value: a block under
+    /// [`checkpoint`](Var::checkpoint) is computed twice. What is drawn at random, the operation holds.
     ///
     /// # Errors
     /// If the inputs do not fit the operation or each other.
@@ -75,26 +77,32 @@ pub trait Op<T: Float, const N: usize>: Sized + 'static {
         0
     }
 
+    /// How many multiplications with an addition the value takes, for tables of what a model costs; 0 where
+    /// nobody counts them.
+    fn multiply_adds(&self, x: [&Shape; N], y: &Shape) -> u64 {
+        let _ = (x, y);
+        0
+    }
+
     /// Computes the value and, if an input is on a tape, records the operation there.
     ///
     /// # Errors
     /// What [`forward`](Self::forward) returns, and if an input's tape was cleared or two inputs are on two
-    /// tapes.
+    /// tapes. On a tape that [detects anomalies](Tape::detect_anomaly), the first of them.
     #[track_caller]
     fn apply(self, x: [&Var<T>; N]) -> Result<Var<T>> {
-        let tape = common_tape(self.name(), &x)?;
-        let y = self.forward(x.map(Var::value))?;
-        Ok(record(tape, Fixed(self), &x, y))
+        sound(apply_unchecked(self, x)?)
     }
 
     /// As [`apply`](Self::apply), where the value is known already.
     ///
     /// # Errors
-    /// If an input's tape was cleared or two inputs are on two tapes.
+    /// If an input's tape was cleared or two inputs are on two tapes. On a tape that
+    /// [detects anomalies](Tape::detect_anomaly), the first of them.
     #[track_caller]
     fn apply_to(self, x: [&Var<T>; N], y: Tensor<T>) -> Result<Var<T>> {
         let tape = common_tape(self.name(), &x)?;
-        Ok(record(tape, Fixed(self), &x, y))
+        sound(record(tape, Fixed(self), &x, y))
     }
 }
 
@@ -125,8 +133,12 @@ pub(crate) type Cotangents<T> = SmallVec<[Option<Var<T>>; 3]>;
 /// An operation whose number of inputs the tape need not know.
 pub(crate) trait AnyOp<T: Float>: Any {
     fn name(&self) -> &'static str;
+    fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>>;
     fn vjp(&self, x: &[Var<T>], y: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<Cotangents<T>>;
     fn held_bytes(&self) -> usize {
+        0
+    }
+    fn multiply_adds(&self, _x: &[&Shape], _y: &Shape) -> u64 {
         0
     }
     /// Whether the value of input `i` is read, then whether the output's.
@@ -141,6 +153,10 @@ impl<T: Float, O: Op<T, N>, const N: usize> AnyOp<T> for Fixed<O, N> {
         self.0.name()
     }
 
+    fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        self.0.forward(std::array::from_fn(|i| x[i]))
+    }
+
     fn vjp(&self, x: &[Var<T>], y: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<Cotangents<T>> {
         let inputs = std::array::from_fn(|i| &x[i]);
         let wants = std::array::from_fn(|i| wants[i]);
@@ -151,9 +167,32 @@ impl<T: Float, O: Op<T, N>, const N: usize> AnyOp<T> for Fixed<O, N> {
         self.0.held_bytes()
     }
 
+    fn multiply_adds(&self, x: &[&Shape], y: &Shape) -> u64 {
+        self.0.multiply_adds(std::array::from_fn(|i| x[i]), y)
+    }
+
     fn reads(&self, wants: &[bool]) -> (SmallVec<[bool; 3]>, bool) {
         let Reads { inputs, output } = self.0.reads(std::array::from_fn(|i| wants[i]));
         (SmallVec::from_slice(&inputs), output)
+    }
+}
+
+/// [`Op::apply`] for what must not fail where it need not: an anomaly is left for the next operation to report.
+#[track_caller]
+pub(crate) fn apply_unchecked<T: Float, O: Op<T, N>, const N: usize>(op: O, x: [&Var<T>; N]) -> Result<Var<T>> {
+    let tape = common_tape(op.name(), &x)?;
+    let clock = Clock::start(tape);
+    let y = op.forward(x.map(Var::value))?;
+    clock.stop();
+    Ok(record(tape, Fixed(op), &x, y))
+}
+
+/// The variable, unless its tape has found an anomaly.
+#[track_caller]
+pub(crate) fn sound<T: Float>(y: Var<T>) -> Result<Var<T>> {
+    match y.tape() {
+        Some(tape) => tape.check().map(|()| y),
+        None => Ok(y),
     }
 }
 

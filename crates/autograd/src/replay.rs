@@ -27,10 +27,27 @@ impl<T: Float> Var<T> {
     /// operations that were replayed before.
     #[track_caller]
     pub fn backward(&self) -> Result<Gradients<T>> {
-        if self.numel() != 1 {
-            return Err(Error::new("backward", format!("expected a scalar, found shape {}", self.shape())));
-        }
-        self.backward_with(self.value().ones_like())
+        self.replayed(scalar_cotangent("backward", self)?, Keep::Nothing)
+    }
+
+    /// As [`backward`](Self::backward), but the tape keeps its values, so that the same operations can be
+    /// replayed again: for several losses that share a trunk, all but the last one's replay.
+    ///
+    /// ```
+    /// # use retrograd_autograd::Tape;
+    /// # use retrograd_tensor::Tensor;
+    /// let x = Tape::new().leaf(Tensor::scalar(3.0f32));
+    /// let trunk = x.square();
+    /// let mut gradients = trunk.exp_m1().backward_retain()?;
+    /// gradients += trunk.sin().backward()?;
+    /// # Ok::<(), retrograd_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`backward`](Self::backward).
+    #[track_caller]
+    pub fn backward_retain(&self) -> Result<Gradients<T>> {
+        self.replayed(scalar_cotangent("backward", self)?, Keep::Values)
     }
 
     /// As [`backward`](Self::backward) for a variable of any shape: the gradients of Σ `cotangent`·self.
@@ -39,15 +56,21 @@ impl<T: Float> Var<T> {
     /// As [`backward`](Self::backward), and if `cotangent` has another shape.
     #[track_caller]
     pub fn backward_with(&self, cotangent: Tensor<T>) -> Result<Gradients<T>> {
+        self.replayed(cotangent, Keep::Nothing)
+    }
+
+    #[track_caller]
+    fn replayed(&self, cotangent: Tensor<T>, keep: Keep) -> Result<Gradients<T>> {
         let (tape, key) = recorded("backward", self)?;
         let mut gradients = Gradients::new(tape.id());
         let mut replay =
             Replay::new("backward", tape, key, same_shape("backward", self, Var::from(cotangent))?)?;
         replay.run(
-            Keep::Nothing,
+            keep,
             |_| true,
             |leaf, parameter, g| gradients.insert(leaf, parameter, g.into_value()),
         )?;
+        gradients.explain(tape);
         // Each update travels once, also where several losses of one pass are replayed one after the other.
         gradients.carry(tape.take_updates());
         Ok(gradients)
@@ -74,10 +97,7 @@ impl<T: Float> Var<T> {
 /// does not depend on one of `x`, or [`backward`](Var::backward) has passed over the operations between them.
 #[track_caller]
 pub fn grad<T: Float, const N: usize>(y: &Var<T>, x: [&Var<T>; N]) -> Result<[Var<T>; N]> {
-    if y.numel() != 1 {
-        return Err(Error::new("grad", format!("expected a scalar, found shape {}", y.shape())));
-    }
-    grad_with(y, x, &Var::from(y.value().ones_like()))
+    grad_with(y, x, &Var::from(scalar_cotangent("grad", y)?))
 }
 
 /// As [`grad`] for a variable of any shape: the gradients of Σ `cotangent`·`y`, which are differentiable with
@@ -93,7 +113,9 @@ pub fn grad_with<T: Float, const N: usize>(
 ) -> Result<[Var<T>; N]> {
     let found = grad_where_any(y, &x, cotangent)?;
     if let Some(i) = found.iter().position(Option::is_none) {
-        return Err(Error::new("grad", format!("the scalar does not depend on variable {i}")));
+        let why = x[i].tape().zip(x[i].key()).and_then(|(tape, key)| tape.nodes().absence(key));
+        let why = why.map(|why| format!(": it is {why}")).unwrap_or_default();
+        return Err(Error::new("grad", format!("the scalar does not depend on variable {i}{why}")));
     }
     let mut found = found.into_iter().flatten();
     Ok(x.map(|_| found.next().expect("there is one for each variable")))
@@ -109,17 +131,43 @@ pub(crate) fn grad_where_any<T: Float>(
     let (tape, key) = recorded("grad", y)?;
     let mut keys: SmallVec<[Key; 4]> = SmallVec::new();
     for x in x {
-        let (other, key) = recorded("grad", x)?;
-        if !other.is(tape) {
-            return Err(Error::new("grad", "a variable is on another tape than the scalar"));
-        }
-        keys.push(key);
+        keys.push(on_the_same(tape, x)?);
     }
     let cotangent = on_tape("grad", tape, same_shape("grad", y, cotangent.clone())?)?;
     let mut replay = Replay::new("grad", tape, key, cotangent)?;
     let influenced = replay.influenced_by(&keys);
     replay.run(Keep::Everything, |position| influenced[position], |_, _, _| {})?;
     Ok(keys.into_iter().map(|key| replay.at(key)).collect())
+}
+
+/// The cotangent of the leaf `x` as a value, pulled back from that of `y`; nothing where `y` does not depend on it.
+/// Values stay on the tape, so that many cotangents can be pulled back one after the other.
+#[track_caller]
+pub(crate) fn pulled_back<T: Float>(
+    y: &Var<T>,
+    x: &Var<T>,
+    cotangent: Tensor<T>,
+) -> Result<Option<Tensor<T>>> {
+    let (tape, key) = recorded("grad", y)?;
+    let x = on_the_same(tape, x)?;
+    let mut replay = Replay::new("grad", tape, key, same_shape("grad", y, Var::from(cotangent))?)?;
+    let (influenced, mut found) = (replay.influenced_by(&[x]), None);
+    let leaf = |key, _, g: Var<T>| {
+        if key == x {
+            found = Some(g.into_value());
+        }
+    };
+    replay.run(Keep::Values, |position| influenced[position], leaf)?;
+    Ok(found)
+}
+
+/// The place of a variable on `tape`, where it has to be.
+#[track_caller]
+fn on_the_same<T: Float>(tape: &Tape<T>, x: &Var<T>) -> Result<Key> {
+    match recorded("grad", x)? {
+        (other, key) if other.is(tape) => Ok(key),
+        _ => Err(Error::new("grad", "a variable is on another tape than the scalar")),
+    }
 }
 
 #[track_caller]
@@ -133,6 +181,15 @@ fn recorded<'a, T: Float>(op: &'static str, var: &'a Var<T>) -> Result<(&'a Tape
         return Err(stale(op));
     }
     Ok((tape, key))
+}
+
+/// What a replay from a scalar begins with: 1.
+#[track_caller]
+fn scalar_cotangent<T: Float>(op: &'static str, y: &Var<T>) -> Result<Tensor<T>> {
+    match y.numel() {
+        1 => Ok(y.value().ones_like()),
+        _ => Err(Error::new(op, format!("expected a scalar, found shape {}", y.shape()))),
+    }
 }
 
 #[track_caller]
@@ -164,6 +221,8 @@ fn on_tape<T: Float>(op: &'static str, tape: &Tape<T>, cotangent: Var<T>) -> Res
 enum Keep {
     /// Values are let go of as they are passed, and the pullbacks record nothing.
     Nothing,
+    /// Values stay, and the pullbacks record nothing.
+    Values,
     /// Everything stays, and the pullbacks are recorded.
     Everything,
 }
@@ -171,6 +230,8 @@ enum Keep {
 struct Replay<'a, T: Float> {
     op: &'static str,
     tape: &'a Tape<T>,
+    /// Whether the tape detects anomalies.
+    suspicious: bool,
     /// The cotangent of the variable at each position, as far as it is known.
     cotangents: Vec<Option<Var<T>>>,
 }
@@ -188,10 +249,12 @@ struct Step<T: Float> {
 impl<'a, T: Float> Replay<'a, T> {
     #[track_caller]
     fn new(op: &'static str, tape: &'a Tape<T>, y: Key, cotangent: Var<T>) -> Result<Self> {
+        tape.check()?;
         let position = tape.nodes().get(y).map(|node| node.position).ok_or_else(|| stale(op))?;
         let mut cotangents = vec![None; position + 1];
         cotangents[position] = Some(cotangent);
-        Ok(Self { op, tape, cotangents })
+        let suspicious = tape.nodes().anomalies.is_some();
+        Ok(Self { op, tape, suspicious, cotangents })
     }
 
     /// Which positions depend on the variables `x`.
@@ -218,26 +281,54 @@ impl<'a, T: Float> Replay<'a, T> {
         wanted: impl Fn(usize) -> bool,
         mut leaf: impl FnMut(Key, Option<ParamId>, Var<T>),
     ) -> Result<()> {
+        let retained: SmallVec<[Key; 4]> = self.tape.nodes().retained.iter().copied().collect();
         for position in (0..self.cotangents.len()).rev().filter(|&position| wanted(position)) {
             // A variable that `grad` was asked for keeps its cotangent.
             let g = match keep {
-                Keep::Nothing => self.cotangents[position].take(),
+                Keep::Nothing | Keep::Values => self.cotangents[position].take(),
                 Keep::Everything => self.cotangents[position].clone(),
             };
             let Some(g) = g else { continue };
             let key = self.tape.nodes().order().get(position).copied().ok_or_else(|| stale(self.op))?;
+            self.tape.restore(self.op, position)?;
+            if self.suspicious {
+                self.tape.inspect_cotangent(position, g.value())?;
+            }
             let Some(step) = self.step(key, keep)? else {
                 leaf(key, self.tape.parameter_at(key), g);
                 continue;
             };
+            if retained.contains(&key) {
+                leaf(key, None, g.clone());
+            }
             let wants: SmallVec<[bool; 3]> = step.positions.iter().map(|p| p.is_some_and(&wanted)).collect();
             if wants.contains(&true) {
-                let pulled = step.op.vjp(&step.inputs, &step.output, &g, &wants)?;
-                drop(g);
+                let pulled = self.pull_back(position, &step, g, &wants)?;
                 self.hand_on(&step, pulled, &wants)?;
             }
         }
         Ok(())
+    }
+
+    /// What the operation's pullback gives, looked at and timed where the tape is to.
+    #[track_caller]
+    fn pull_back(
+        &self,
+        position: usize,
+        step: &Step<T>,
+        g: Var<T>,
+        wants: &[bool],
+    ) -> Result<Cotangents<T>> {
+        let pull = || step.op.vjp(&step.inputs, &step.output, &g, wants);
+        let pull = || if self.suspicious { self.tape.unsuspected(pull) } else { pull() };
+        let pulled = match self.tape.is_profiled() {
+            true => self.tape.time_backward(step.op.name(), step.at, pull),
+            false => pull(),
+        }?;
+        if self.suspicious {
+            self.tape.inspect_backward(position, &step.inputs, &step.output, &pulled)?;
+        }
+        Ok(pulled)
     }
 
     /// Hands what a pullback gave to the inputs that wanted it.
@@ -280,6 +371,7 @@ impl<'a, T: Float> Replay<'a, T> {
         let (inputs, output): (SmallVec<[Saved<T>; 3]>, _) = match keep {
             Keep::Nothing => {
                 node.spent = true;
+                let bytes = node.held_bytes();
                 if op.held_bytes() > 0 {
                     node.kind = Kind::Gone(op.name());
                 }
@@ -287,14 +379,16 @@ impl<'a, T: Float> Replay<'a, T> {
                 let take = |value: &mut Tensor<T>| std::mem::replace(value, Tensor::shape_only([0].into()));
                 let inputs = node.inputs.iter_mut();
                 let inputs = inputs.map(|input| Saved { value: take(&mut input.value), key: input.key });
-                (inputs.collect(), take(&mut node.output))
+                let taken = (inputs.collect(), take(&mut node.output));
+                nodes.let_go(bytes);
+                taken
             }
-            Keep::Everything => (node.inputs.clone(), node.output.clone()),
+            Keep::Values | Keep::Everything => (node.inputs.clone(), node.output.clone()),
         };
         let positions = inputs.iter().map(|input| Some(nodes.get(input.key?)?.position)).collect();
         drop(nodes);
         let attach = |Saved { value, key }: Saved<T>| match keep {
-            Keep::Nothing => Var::from(value),
+            Keep::Nothing | Keep::Values => Var::from(value),
             Keep::Everything => Var::attached(value, self.tape.clone(), key),
         };
         let inputs = inputs.into_iter().map(attach).collect();

@@ -17,7 +17,10 @@ use retrograd_tensor::{Float, Tensor};
 use slotmap::SlotMap;
 use smallvec::SmallVec;
 
+use crate::anomaly::Anomalies;
+use crate::checkpoint::Segments;
 use crate::op::AnyOp;
+use crate::profile::Profile;
 use crate::{Buffer, Change, ParamId, Parameter, Update, Var};
 
 slotmap::new_key_type! {
@@ -55,6 +58,20 @@ pub(crate) struct Nodes<T: Float> {
     training: bool,
     rng: StdRng,
     updates: Vec<Update<T>>,
+    /// Bytes that the nodes hold.
+    saved: usize,
+    /// The most that they held since the last clear.
+    peak: usize,
+    /// Blocks whose values are computed again by the replay that needs them.
+    pub(crate) segments: Segments,
+    /// Results of operations whose gradients are to be kept.
+    pub(crate) retained: Vec<Key>,
+    /// The variables that were detached, and where.
+    pub(crate) cuts: Vec<(Key, &'static Location<'static>)>,
+    pub(crate) anomalies: Option<Box<Anomalies>>,
+    pub(crate) profile: Option<Box<Profile>>,
+    /// Whether frozen parameters are recorded like the others.
+    thawed: bool,
     /// The operations of the pass before the last clear, at their positions: one that is recorded again at the
     /// same position moves into the old one's memory.
     retired: Vec<Option<Rc<dyn AnyOp<T>>>>,
@@ -91,7 +108,7 @@ impl<T: Float> Kind<T> {
 }
 
 impl<T: Float> Node<T> {
-    fn held_bytes(&self) -> usize {
+    pub(crate) fn held_bytes(&self) -> usize {
         let own = match &self.kind {
             Kind::Op(op) => op.held_bytes(),
             Kind::Leaf(_) | Kind::Gone(_) => 0,
@@ -125,6 +142,14 @@ impl<T: Float> Tape<T> {
             training: true,
             rng: StdRng::seed_from_u64(seed),
             updates: Vec::new(),
+            saved: 0,
+            peak: 0,
+            segments: Segments::default(),
+            retained: Vec::new(),
+            cuts: Vec::new(),
+            anomalies: None,
+            profile: None,
+            thawed: false,
             retired: Vec::new(),
         })))
     }
@@ -158,7 +183,7 @@ impl<T: Float> Tape<T> {
     pub fn parameter(&self, parameter: &Parameter<T>) -> Var<T> {
         let mut nodes = self.nodes_mut();
         let key = match nodes.leaves.get(&parameter.id()) {
-            _ if parameter.is_frozen() => None,
+            _ if parameter.is_frozen() && !nodes.thawed => None,
             Some(&key) => Some(key),
             None => {
                 let key = nodes.insert_leaf(Some(parameter.id()));
@@ -190,6 +215,13 @@ impl<T: Float> Tape<T> {
         nodes.retired = retired;
         nodes.leaves.clear();
         nodes.updates.clear();
+        nodes.segments.clear();
+        nodes.retained.clear();
+        nodes.cuts.clear();
+        (nodes.saved, nodes.peak) = (0, 0);
+        if let Some(anomalies) = &mut nodes.anomalies {
+            anomalies.clear();
+        }
     }
 
     /// The number of leaves and operations recorded since the last [`clear`](Self::clear).
@@ -205,7 +237,19 @@ impl<T: Float> Tape<T> {
     /// Bytes of what the tape keeps for the pullbacks: values of variables, and what operations hold themselves
     /// (the positions of maxima, say).
     pub fn saved_bytes(&self) -> usize {
-        self.nodes().in_order().map(|(_, node)| node.held_bytes()).sum()
+        self.nodes().saved
+    }
+
+    /// The most that [`saved_bytes`](Self::saved_bytes) was since the last [`clear`](Self::clear).
+    pub fn peak_saved_bytes(&self) -> usize {
+        self.nodes().peak
+    }
+
+    /// Records frozen parameters like the others: for looking at a model, not for training it.
+    #[doc(hidden)]
+    pub fn thawed(self) -> Self {
+        self.nodes_mut().thawed = true;
+        self
     }
 
     /// Runs `draw` with a random number generator of its own, seeded by the tape's: what is drawn depends on
@@ -229,6 +273,9 @@ impl<T: Float> Tape<T> {
     /// Records an operation on variables, at least one of which is on this tape, whose value is `y`.
     #[track_caller]
     pub(crate) fn record<O: AnyOp<T>>(&self, op: O, x: &[&Var<T>], y: Tensor<T>) -> Var<T> {
+        if self.nodes().is_observed() {
+            self.observe(op.name(), x, &y);
+        }
         let wants: SmallVec<[bool; 3]> = x.iter().map(|x| x.is_recorded()).collect();
         if !wants.contains(&true) {
             return Var::attached(y, self.clone(), None);
@@ -251,11 +298,31 @@ impl<T: Float> Tape<T> {
             true => value.clone(),
             false => Tensor::shape_only(value.shape().clone()),
         };
-        let inputs = std::iter::zip(x, read);
-        let inputs = inputs.map(|(x, read)| Saved { value: keep(x.value(), read), key: x.key() }).collect();
-        let output = keep(&y, reads_output);
-        let key = self.nodes_mut().insert(Kind::Op(op), inputs, output, Location::caller());
+        let mut nodes = self.nodes_mut();
+        let inputs = std::iter::zip(x, read).map(|(x, read)| Saved {
+            value: keep(x.value(), nodes.keeps(x.key(), read)),
+            key: x.key(),
+        });
+        let inputs = inputs.collect();
+        let output = keep(&y, reads_output && nodes.segments.open_from().is_none());
+        let key = nodes.insert(Kind::Op(op), inputs, output, Location::caller());
+        drop(nodes);
         Var::attached(y, self.clone(), Some(key))
+    }
+
+    /// Shows an operation to whoever looks at all of them.
+    #[cold]
+    #[track_caller]
+    fn observe(&self, op: &'static str, x: &[&Var<T>], y: &Tensor<T>) {
+        let (at, mut nodes) = (Location::caller(), self.nodes_mut());
+        if let Some(profile) = &mut nodes.profile {
+            profile.recorded(op, at, y);
+        }
+        nodes.inspect_forward(op, at, x, y);
+    }
+
+    pub(crate) fn try_nodes_mut(&self) -> Option<RefMut<'_, Nodes<T>>> {
+        self.0.try_borrow_mut().ok()
     }
 
     pub(crate) fn nodes(&self) -> Ref<'_, Nodes<T>> {
@@ -322,9 +389,31 @@ impl<T: Float> Nodes<T> {
         at: &'static Location<'static>,
     ) -> Key {
         let position = self.order.len();
-        let key = self.map.insert(Node { kind, inputs, output, at, position, spent: false });
+        let node = Node { kind, inputs, output, at, position, spent: false };
+        let bytes = node.held_bytes();
+        if let (Some(profile), Some(name)) = (&mut self.profile, node.kind.name()) {
+            profile.saved(name, at, bytes);
+        }
+        self.hold(bytes);
+        let key = self.map.insert(node);
         self.order.push(key);
         key
+    }
+
+    /// Accounts for `bytes` that a node holds from now on.
+    pub(crate) fn hold(&mut self, bytes: usize) {
+        self.saved += bytes;
+        self.peak = self.peak.max(self.saved);
+    }
+
+    /// Accounts for `bytes` that a node holds no more.
+    pub(crate) fn let_go(&mut self, bytes: usize) {
+        self.saved -= bytes;
+    }
+
+    /// Whether somebody looks at every operation.
+    fn is_observed(&self) -> bool {
+        self.anomalies.is_some() || self.profile.is_some()
     }
 
     /// The operation that stood at the next position before the last clear.
@@ -338,6 +427,11 @@ impl<T: Float> Nodes<T> {
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Node<T>> {
         self.map.get_mut(key)
+    }
+
+    /// The parameters that are leaves of this tape.
+    pub(crate) fn parameters(&self) -> &HashMap<ParamId, Key> {
+        &self.leaves
     }
 
     pub(crate) fn order(&self) -> &[Key] {

@@ -1,6 +1,7 @@
 //! The variable: a tensor that knows where on a tape it was computed.
 
 use std::fmt;
+use std::panic::Location;
 
 use retrograd_tensor::{Axes, Error, Float, Result, Shape, Tensor};
 
@@ -86,8 +87,13 @@ impl<T: Float> Var<T> {
         self.tape.as_ref().is_some_and(Tape::is_training)
     }
 
-    /// The same value as a constant: no gradient flows back through it.
+    /// The same value as a constant: no gradient flows back through it. The tape notes the line, so that
+    /// whoever misses a gradient is told where it was cut off.
+    #[track_caller]
     pub fn detach(&self) -> Self {
+        if let (Some(tape), Some(key)) = (&self.tape, self.key) {
+            tape.note_cut(key, Location::caller());
+        }
         Self { key: None, ..self.clone() }
     }
 

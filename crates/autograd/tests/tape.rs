@@ -64,9 +64,9 @@ mod recording {
             "n1 [label = \"1: exp\"]",
             "2: leaf",
             "3: add",
-            "n0 -> n1;",
-            "n1 -> n3;",
-            "n2 -> n3;",
+            "n0 -> n1 [label = \"[]\"];",
+            "n1 -> n3 [label = \"[]\"];",
+            "n2 -> n3 [label = \"[]\"];",
         ] {
             assert!(dot.contains(line), "{line} is missing from\n{dot}");
         }

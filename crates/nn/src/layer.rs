@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 
-use retrograd_autograd::Var;
+use retrograd_autograd::{Tape, Var};
 use retrograd_tensor::{Error, Float, Result, Tensor};
 
 use crate::{Item, ItemMut, Module, Path};
@@ -43,6 +43,12 @@ fn blame(error: Error, line: &'static Location<'static>) -> Error {
         Some(at) if at.file().starts_with(this_crate) => error.called_from(line),
         _ => error,
     }
+}
+
+/// The output of a layer, unless an operation in it that cannot fail has met an anomaly.
+fn sound<T: Float>(y: Var<T>) -> Result<Var<T>> {
+    y.tape().map_or(Ok(()), Tape::check)?;
+    Ok(y)
 }
 
 /// Layers one after the other, named `0`, `1`, … as in
@@ -117,7 +123,11 @@ impl<T: Float> Layer<T> for Sequential<T> {
         let line = Location::caller();
         let mut y = x.clone();
         for (i, layer) in self.layers.iter().enumerate() {
-            y = layer.forward(&y).map_err(|error| blame(error.within(i), line))?;
+            y = match y.tape() {
+                Some(tape) => tape.within(i, || layer.forward(&y).and_then(sound)),
+                None => layer.forward(&y),
+            }
+            .map_err(|error| blame(error.within(i), line))?;
         }
         Ok(y)
     }

@@ -10,12 +10,17 @@ mod losses;
 mod module;
 pub mod optim;
 mod schedulers;
+mod missing;
+mod module;
+mod optim;
+mod summary;
 
 pub use clip::{clip_finite_grad_norm, clip_grad_norm, clip_grad_value};
 pub use ema::Ema;
 pub use layer::{Layer, Sequential};
 pub use layers::*;
 pub use losses::*;
+pub use missing::{Missing, MissingGradients};
 pub use module::{Item, ItemMut, Module, Path};
 pub use optim::{Adam, AdamW, Optimizer, Sgd};
 pub use retrograd_autograd::loss::Reduction;
@@ -28,3 +33,4 @@ pub use schedulers::{
     LambdaLR, LinearLR, MultiStepLR, OneCycleLR, PlateauState, PolynomialLR, ReduceLROnPlateau, Schedule,
     Scheduler, SequentialLR, StepLR,
 };
+pub use summary::{Summary, SummaryRow, summary};

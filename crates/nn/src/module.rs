@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use retrograd_autograd::{Buffer, Gradients, Parameter, Update};
+use retrograd_autograd::{Buffer, ParamId, Parameter, Update};
 use retrograd_tensor::{Error, Float, Result, Shape, Tensor};
 
 /// Something that holds parameters and buffers: a layer, a model, a parameter itself.
@@ -32,12 +32,10 @@ pub trait Module<T: Float = f32> {
         self.parameters().iter().filter(|(_, p)| !p.is_frozen()).map(|(_, p)| p.value().numel()).sum()
     }
 
-    /// The paths of the trained parameters that have no gradient: the loss does not depend on them, or the path to
-    /// them was cut by a `detach`, a bare variable or a function without derivative.
-    fn missing_gradients(&self, gradients: &Gradients<T>) -> Vec<String> {
-        let parameters = self.parameters().into_iter();
-        let missing = parameters.filter(|(_, p)| !p.is_frozen() && gradients.get(p).is_none());
-        missing.map(|(path, _)| path).collect()
+    /// The path of the parameter with this identity: of the layer, say, where a tape found an
+    /// [anomaly](retrograd_autograd::Anomaly).
+    fn path_of(&self, id: ParamId) -> Option<String> {
+        self.parameters().into_iter().find(|(_, parameter)| parameter.id() == id).map(|(path, _)| path)
     }
 
     /// Every parameter and buffer with its path, in the order of declaration: what a file of the model holds.

@@ -5,7 +5,7 @@
 use retrograd_tensor::{Float, Result, Tensor};
 
 use crate::Var;
-use crate::op::{Op, Reads};
+use crate::op::{Op, Reads, apply_unchecked};
 
 /// A row: documentation, type, method, which values the pullbacks of the first and of the second operand read
 /// of `[a, b, y]`, the pullbacks.
@@ -55,7 +55,7 @@ macro_rules! binary {
             /// If the shapes do not broadcast.
             #[track_caller]
             pub fn $name(&self, other: &Var<T>) -> Result<Var<T>> {
-                $Type.apply([self, other])
+                apply_unchecked($Type, [self, other])
             }
         )*}
     };

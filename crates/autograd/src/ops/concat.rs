@@ -4,7 +4,8 @@ use retrograd_tensor::{Error, Float, Result, Slice, Tensor};
 use smallvec::SmallVec;
 
 use crate::Var;
-use crate::op::{AnyOp, Cotangents, common_tape, record};
+use crate::op::{AnyOp, Cotangents, common_tape, record, sound};
+use crate::profile::Clock;
 
 /// Concatenation, of any number of operands.
 struct Concat {
@@ -14,6 +15,10 @@ struct Concat {
 impl<T: Float> AnyOp<T> for Concat {
     fn name(&self) -> &'static str {
         "concat"
+    }
+
+    fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        Tensor::concat(x, self.axis as isize)
     }
 
     fn vjp(&self, x: &[Var<T>], _: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<Cotangents<T>> {
@@ -44,10 +49,12 @@ impl<T: Float> Var<T> {
         let full: SmallVec<[&Var<T>; 8]> = vars.iter().copied().filter(|var| *var.shape() != [0]).collect();
         let vars = if full.is_empty() { vars } else { &full };
         let values: SmallVec<[&Tensor<T>; 8]> = vars.iter().map(|var| var.value()).collect();
-        let y = Tensor::concat(&values, axis)?;
-        let axis = y.shape().axis("concat", axis)?;
         let tape = common_tape("concat", vars)?;
-        Ok(record(tape, Concat { axis }, vars, y))
+        let clock = Clock::start(tape);
+        let y = Tensor::concat(&values, axis)?;
+        clock.stop();
+        let axis = y.shape().axis("concat", axis)?;
+        sound(record(tape, Concat { axis }, vars, y))
     }
 
     /// The variables along a new axis before `axis` (counted in the result).

@@ -4,7 +4,7 @@
 //! for, and the wanted input's slot is solved for instead. That covers 1-d, 2-d and 3-d, stride, padding,
 //! dilation, groups, transposed convolution, and every order of derivative.
 
-use retrograd_tensor::{Error, Float, Geometry, Result, Sliding, Slot, Tensor};
+use retrograd_tensor::{Error, Float, Geometry, Result, Shape, Sliding, Slot, Tensor};
 
 use crate::Var;
 use crate::op::{Op, Reads};
@@ -46,6 +46,17 @@ impl<T: Float> Op<T, 2> for Solve {
 
     fn reads(&self, [wants_a, wants_b]: [bool; 2]) -> Reads<2> {
         Reads::inputs([wants_b, wants_a])
+    }
+
+    /// Every element of the output slot meets the kernel of its channel once, whichever slot is solved for.
+    fn multiply_adds(&self, [a, b]: [&Shape; 2], y: &Shape) -> u64 {
+        let (output, weight) = match self.slot {
+            Slot::Output => (y, b),
+            Slot::Input => (b, a),
+            Slot::Weight => (a, y),
+        };
+        let kernel: usize = weight.iter().skip(1).product();
+        (output.numel() as u64).saturating_mul(kernel as u64)
     }
 }
 

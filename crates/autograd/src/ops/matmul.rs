@@ -1,6 +1,6 @@
 //! The matrix product: bilinear, and each pullback is again one, with an operand transposed on the fly.
 
-use retrograd_tensor::{Error, Float, Result, Tensor, Transposed};
+use retrograd_tensor::{Error, Float, Result, Shape, Tensor, Transposed};
 
 use crate::Var;
 use crate::op::{Op, Reads};
@@ -48,6 +48,13 @@ impl<T: Float> Op<T, 2> for Product {
 
     fn reads(&self, [wants_a, wants_b]: [bool; 2]) -> Reads<2> {
         Reads::inputs([wants_b, wants_a])
+    }
+
+    /// Every element of the product is a sum along the inner axis.
+    fn multiply_adds(&self, [a, _]: [&Shape; 2], y: &Shape) -> u64 {
+        let from_the_end = if self.0.a { 2 } else { 1 };
+        let inner = a.len().checked_sub(from_the_end).map_or(1, |axis| a[axis]);
+        (y.numel() as u64).saturating_mul(inner as u64)
     }
 }
 

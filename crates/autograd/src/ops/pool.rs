@@ -5,6 +5,7 @@ use retrograd_tensor::{Divisor, Error, Float, OutputSize, Pooling, Result, Shape
 use super::linear::{Linear, Map};
 use crate::Var;
 use crate::op::Op;
+use crate::profile::Clock;
 
 /// The elements that `index` names, counted flat in each plane: `y[p][i] = x[p][index[p][i]]`.
 #[derive(Clone, Debug)]
@@ -131,7 +132,9 @@ impl<T: Float> Var<T> {
 
     #[track_caller]
     fn maxima(&self, pooling: &Pooling, batched: bool) -> Result<(Var<T>, Tensor<i64>)> {
+        let clock = Clock::start(self.tape());
         let (y, index) = pooling.max_of(self.value())?;
+        clock.stop();
         let y = Map(Pick::new(self.shape(), index.clone())).apply_to([self], y)?.unbatched(batched)?;
         let index = if batched { index } else { index.squeeze(0)? };
         Ok((y, index))

@@ -11,7 +11,7 @@ use retrograd_tensor::{Float, Result, Tensor};
 
 use crate::Var;
 use crate::number::{Number, Scalar};
-use crate::op::{Op, Reads};
+use crate::op::{Op, Reads, apply_unchecked};
 
 /// What a slope is computed from; the tape keeps nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,7 +162,7 @@ impl<T: Float> Var<T> {
                 move |x| f.value(x),
             ));
         }
-        crate::var::or_panic(Unary(f).apply([self]))
+        crate::var::or_panic(apply_unchecked(Unary(f), [self]))
     }
 
     /// −x.

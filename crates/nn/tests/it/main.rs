@@ -6,12 +6,14 @@ mod convolutions;
 mod gradients;
 mod init;
 mod layers;
+mod missing;
 mod modules;
 mod naive;
 mod optim;
 mod pins;
 mod pooling;
 mod schedulers;
+mod summary;
 
 use std::panic::Location;
 
