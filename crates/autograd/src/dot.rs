@@ -105,7 +105,12 @@ impl Uses {
         let sources: Vec<&Uses> = operands(nodes, node).map(|(source, _)| &before[source.position]).collect();
         let only = |uses: &&Uses| uses.nothing_else;
         Self {
-            parameters: sources.iter().copied().filter(only).flat_map(|uses| uses.parameters.clone()).collect(),
+            parameters: sources
+                .iter()
+                .copied()
+                .filter(only)
+                .flat_map(|uses| uses.parameters.clone())
+                .collect(),
             nothing_else: sources.len() == node.inputs.len() && sources.iter().all(only),
         }
     }

@@ -94,13 +94,7 @@ impl<T: Float> Buffer<T> {
 
 impl<T: Float> Gradients<T> {
     pub(crate) fn new(tape: TapeId) -> Self {
-        Self {
-            tape,
-            parameters: Vec::new(),
-            leaves: Vec::new(),
-            updates: Vec::new(),
-            absences: Vec::new(),
-        }
+        Self { tape, parameters: Vec::new(), leaves: Vec::new(), updates: Vec::new(), absences: Vec::new() }
     }
 
     pub(crate) fn carry(&mut self, updates: Vec<Update<T>>) {

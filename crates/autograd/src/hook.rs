@@ -2,8 +2,8 @@
 
 use retrograd_tensor::{Error, Float, Result, Tensor};
 
-use crate::op::{Op, Reads};
 use crate::Var;
+use crate::op::{Op, Reads};
 
 impl<T: Float> Var<T> {
     /// Asks for the gradient with respect to this variable as well, which need not be a leaf: after

@@ -42,7 +42,10 @@ impl fmt::Display for Absence {
                 write!(f, "cut off by `detach` of the result of `{op}` at {at}")
             }
             Absence::Lost { op, at } => {
-                write!(f, "last used by `{op}` at {at}, on whose result nothing that was differentiated depends")
+                write!(
+                    f,
+                    "last used by `{op}` at {at}, on whose result nothing that was differentiated depends"
+                )
             }
         }
     }

@@ -179,7 +179,10 @@ impl<T: Float, O: Op<T, N>, const N: usize> AnyOp<T> for Fixed<O, N> {
 
 /// [`Op::apply`] for what must not fail where it need not: an anomaly is left for the next operation to report.
 #[track_caller]
-pub(crate) fn apply_unchecked<T: Float, O: Op<T, N>, const N: usize>(op: O, x: [&Var<T>; N]) -> Result<Var<T>> {
+pub(crate) fn apply_unchecked<T: Float, O: Op<T, N>, const N: usize>(
+    op: O,
+    x: [&Var<T>; N],
+) -> Result<Var<T>> {
     let tape = common_tape(op.name(), &x)?;
     let clock = Clock::start(tape);
     let y = op.forward(x.map(Var::value))?;

@@ -49,6 +49,7 @@ impl<T: Float> Parameter<T> {
 
     /// The parameter as a variable for computing with `x`: a leaf of `x`'s tape, or a bare value where `x` has
     /// none.
+    #[track_caller]
     pub fn on(&self, x: &Var<T>) -> Var<T> {
         match x.tape() {
             Some(tape) => tape.parameter(self),

@@ -42,7 +42,15 @@ impl Profile {
         let known = self.rows.iter().position(|row| row.op == op && row.at == at);
         let place = known.unwrap_or_else(|| {
             let (forward, backward) = (Duration::ZERO, Duration::ZERO);
-            self.rows.push(ProfileRow { op, at, calls: 0, forward, backward, output_bytes: 0, saved_bytes: 0 });
+            self.rows.push(ProfileRow {
+                op,
+                at,
+                calls: 0,
+                forward,
+                backward,
+                output_bytes: 0,
+                saved_bytes: 0,
+            });
             self.rows.len() - 1
         });
         &mut self.rows[place]
@@ -86,8 +94,7 @@ impl fmt::Display for Profile {
             let times = [ms(row.forward), ms(row.backward)];
             let [there, back] = &times;
             line(f, [&row.op, &row.calls, there, back, &row.output_bytes, &row.saved_bytes, &row.at])?;
-            (calls, output, saved) =
-                (calls + row.calls, output + row.output_bytes, saved + row.saved_bytes);
+            (calls, output, saved) = (calls + row.calls, output + row.output_bytes, saved + row.saved_bytes);
             (forward, backward) = (forward + row.forward, backward + row.backward);
         }
         line(f, [&"total", &calls, &ms(forward), &ms(backward), &output, &saved, &""])

@@ -65,11 +65,7 @@ impl<T: Float> Var<T> {
         let mut gradients = Gradients::new(tape.id());
         let mut replay =
             Replay::new("backward", tape, key, same_shape("backward", self, Var::from(cotangent))?)?;
-        replay.run(
-            keep,
-            |_| true,
-            |leaf, parameter, g| gradients.insert(leaf, parameter, g.into_value()),
-        )?;
+        replay.run(keep, |_| true, |leaf, parameter, g| gradients.insert(leaf, parameter, g.into_value()))?;
         gradients.explain(tape);
         // Each update travels once, also where several losses of one pass are replayed one after the other.
         gradients.carry(tape.take_updates());
@@ -312,13 +308,7 @@ impl<'a, T: Float> Replay<'a, T> {
 
     /// What the operation's pullback gives, looked at and timed where the tape is to.
     #[track_caller]
-    fn pull_back(
-        &self,
-        position: usize,
-        step: &Step<T>,
-        g: Var<T>,
-        wants: &[bool],
-    ) -> Result<Cotangents<T>> {
+    fn pull_back(&self, position: usize, step: &Step<T>, g: Var<T>, wants: &[bool]) -> Result<Cotangents<T>> {
         let pull = || step.op.vjp(&step.inputs, &step.output, &g, wants);
         let pull = || if self.suspicious { self.tape.unsuspected(pull) } else { pull() };
         let pulled = match self.tape.is_profiled() {

@@ -299,10 +299,8 @@ impl<T: Float> Tape<T> {
             false => Tensor::shape_only(value.shape().clone()),
         };
         let mut nodes = self.nodes_mut();
-        let inputs = std::iter::zip(x, read).map(|(x, read)| Saved {
-            value: keep(x.value(), nodes.keeps(x.key(), read)),
-            key: x.key(),
-        });
+        let inputs = std::iter::zip(x, read)
+            .map(|(x, read)| Saved { value: keep(x.value(), nodes.keeps(x.key(), read)), key: x.key() });
         let inputs = inputs.collect();
         let output = keep(&y, reads_output && nodes.segments.open_from().is_none());
         let key = nodes.insert(Kind::Op(op), inputs, output, Location::caller());

@@ -96,11 +96,7 @@ pub fn summary<T: Float, L: Layer<T> + ?Sized>(model: &L, input: impl Into<Shape
 
 impl SummaryRow {
     /// The row of one operation; parameters that it uses first are taken out of the count of those to come.
-    fn of(
-        recorded: &Recorded,
-        parameters: &mut HashMap<ParamId, (String, usize)>,
-        element: usize,
-    ) -> Self {
+    fn of(recorded: &Recorded, parameters: &mut HashMap<ParamId, (String, usize)>, element: usize) -> Self {
         let (mut path, mut count) = (String::new(), 0);
         for id in &recorded.parameters {
             if let Some((full, numel)) = parameters.get_mut(id) {
@@ -148,7 +144,8 @@ impl SummaryRow {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = vec![["layer", "output", "parameters", "multiply-adds", "activations"].map(String::from)];
+        let mut table =
+            vec![["layer", "output", "parameters", "multiply-adds", "activations"].map(String::from)];
         table.extend(self.rows.iter().map(|row| {
             [
                 row.name(),
@@ -168,10 +165,7 @@ impl fmt::Display for Summary {
         let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let [a, b, c, d, e] = std::array::from_fn(width);
         for [layer, output, parameters, multiply_adds, activations] in &table {
-            writeln!(
-                f,
-                "{layer:a$}  {output:b$}  {parameters:>c$}  {multiply_adds:>d$}  {activations:>e$}"
-            )?;
+            writeln!(f, "{layer:a$}  {output:b$}  {parameters:>c$}  {multiply_adds:>d$}  {activations:>e$}")?;
         }
         Ok(())
     }

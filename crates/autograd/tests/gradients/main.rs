@@ -36,6 +36,8 @@ struct Case {
     name: &'static str,
     first: Box<dyn Fn() -> Result<()>>,
     second: Box<dyn Fn() -> Result<()>>,
+    /// Gradients of both orders under a checkpoint, and without.
+    checkpointed: Box<dyn Fn() -> Result<[Vec<Option<Tensor<f64>>>; 2]>>,
     /// The names of the operations that the function itself records.
     operations: Box<dyn Fn() -> Result<Vec<&'static str>>>,
 }
@@ -47,6 +49,8 @@ fn case<const N: usize>(
 ) -> Case {
     let (x, f1) = (inputs.clone(), f.clone());
     let (x2, f2) = (inputs.clone(), f.clone());
+    let (x3, f3) = (inputs.clone(), f.clone());
+    let both = move || Ok([gradients_of(&f3, &x3, true)?, gradients_of(&f3, &x3, false)?]);
     let record = move || {
         let tape = Tape::new();
         let leaves = inputs.each_ref().map(|x| tape.leaf(x.clone()));
@@ -57,8 +61,38 @@ fn case<const N: usize>(
         name,
         first: Box::new(move || gradcheck(&f1, x.clone())),
         second: Box::new(move || gradgradcheck(&f2, x2.clone())),
+        checkpointed: Box::new(both),
         operations: Box::new(record),
     }
+}
+
+/// The gradients of `f`, then those of their squares, of inputs that are made inside the block too.
+fn gradients_of<const N: usize>(
+    f: impl Fn([&V; N]) -> Result<V>,
+    inputs: &[Tensor<f64>; N],
+    checkpointed: bool,
+) -> Result<Vec<Option<Tensor<f64>>>> {
+    let tape = Tape::new();
+    let leaves = inputs.each_ref().map(|x| tape.leaf(x.clone()));
+    let block = || f(leaves.each_ref().map(|x| x.scale(1.0)).each_ref());
+    let y = if checkpointed { leaves[0].checkpoint(|_| block())? } else { block()? };
+    if !y.is_recorded() {
+        return Ok(Vec::new());
+    }
+    let cotangent = Var::from(Tensor::randn(y.shape(), &mut StdRng::seed_from_u64(3))?);
+    let mut sum = tape.leaf(Tensor::scalar(0.0));
+    for x in &leaves {
+        if let Ok([g]) = grad_with(&y, [x], &cotangent) {
+            sum = sum.add(&g.square().sum(..)?)?;
+        }
+    }
+    let mut gradients = Vec::new();
+    let second = sum.backward_retain()?;
+    let first = y.backward_with(cotangent.into_value())?;
+    for gradient in [first, second] {
+        gradients.extend(leaves.iter().map(|x| gradient.wrt(x).cloned()));
+    }
+    Ok(gradients)
 }
 
 /// Normal numbers, the same for the same shape and `seed`: neither equal to each other nor at a kink.
@@ -126,6 +160,14 @@ fn every_gradient_of_a_gradient_is_the_slope_of_the_gradient() {
 }
 
 #[test]
+fn every_gradient_of_both_orders_is_the_same_to_the_last_bit_under_a_checkpoint() {
+    for case in cases() {
+        let [with, without] = (case.checkpointed)().unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        assert_eq!(with, without, "{}", case.name);
+    }
+}
+
+#[test]
 fn third_derivatives_are_the_slopes_of_second_derivatives() {
     fn third(f: impl Fn(&V) -> Result<V>, x: Tensor<f64>) -> Result<()> {
         let gradient = |[x]: [&V; 1]| {
@@ -142,7 +184,16 @@ fn third_derivatives_are_the_slopes_of_second_derivatives() {
     let w = normal([3, 2], 2);
     let kernel = normal([2, 1, 2, 2], 3);
     type Row<'a> = (&'static str, Tensor<f64>, Box<dyn Fn(&V) -> Result<V> + 'a>);
-    let rows: [Row<'_>; 7] = [
+    let rows: [Row<'_>; 9] = [
+        (
+            "conv and maximum pooling",
+            normal([1, 1, 4, 4], 4),
+            Box::new(|x| {
+                let y = x.conv(&Var::from(&normal([1, 1, 3, 3], 6)), None, 1, Sliding::<2>::default())?;
+                Ok(y.tanh().max_pool::<2>([2; 2], [1; 2])?.0.exp())
+            }),
+        ),
+        ("average pooling", normal([1, 1, 4, 4], 4), Box::new(|x| Ok(x.sin().avg_pool2d(2)?.exp()))),
         ("tanh", normal([2, 3], 1), Box::new(|x| Ok(x.tanh()))),
         ("division", positive([2, 3], 1), Box::new(|x| Ok(x / (x * x + 1.0)))),
         ("pow", positive([3], 1), Box::new(|x| x.pow(&x.square()))),

@@ -1,7 +1,9 @@
 //! Parameters without a gradient: named, with the reason.
 
 use retrograd_autograd::Absence;
-use retrograd_nn::{Gradients, Layer, Linear, Missing, MissingGradients, Sequential, Tape, Tensor, Var, sequential};
+use retrograd_nn::{
+    Gradients, Layer, Linear, Missing, MissingGradients, Sequential, Tape, Tensor, Var, sequential,
+};
 
 use crate::rng;
 

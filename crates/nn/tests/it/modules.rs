@@ -242,4 +242,3 @@ fn an_error_in_a_chain_names_the_layers_number_and_the_line_of_the_call() {
     let boxed: Box<dyn Layer> = Box::new(chain);
     refuses(boxed.forward(&Tensor::zeros([1, 2]).unwrap().into()), wrong);
 }
-

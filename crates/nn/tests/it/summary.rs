@@ -1,8 +1,8 @@
 //! The summary of a model against numbers by hand, and the path of an anomaly.
 
 use retrograd_nn::{
-    AvgPool2d, Conv2d, Flatten, Layer, Linear, Module, ReLU, Result, Sequential, Tanh, Tape, Tensor, Var, module,
-    sequential, summary,
+    AvgPool2d, Conv2d, Flatten, Layer, Linear, Module, ReLU, Result, Sequential, Tanh, Tape, Tensor, Var,
+    module, sequential, summary,
 };
 
 use crate::{refuses, rng};
@@ -60,7 +60,10 @@ fn the_layers_of_lenet_cost_what_they_cost_by_hand() {
     let names: Vec<_> = table.rows.iter().flat_map(|row| row.operations.first()).copied().collect();
     assert_eq!(
         names,
-        ["conv", "tanh", "avg_pool", "conv", "tanh", "avg_pool", "reshape", "matmul", "tanh", "matmul", "tanh", "matmul"]
+        [
+            "conv", "tanh", "avg_pool", "conv", "tanh", "avg_pool", "reshape", "matmul", "tanh", "matmul",
+            "tanh", "matmul"
+        ]
     );
     // Twice each for product, sum with the bias and tanh, once for the pooling.
     let numbers = 3 * 6 * 784 + 6 * 196 + 3 * 1600 + 400 + 3 * 120 + 3 * 84 + 2 * 10;
@@ -132,8 +135,7 @@ fn an_anomaly_in_a_chain_names_the_layers_path_and_the_line_of_the_call() {
     let rng = &mut rng(0);
     let mut last: Linear = Linear::new(3, 2).build(rng).unwrap();
     last.weight.value_mut().make_mut()[0] = f32::INFINITY;
-    let model: Sequential =
-        sequential![Linear::new(2, 3).build(rng).unwrap(), sequential![ReLU, last], ReLU];
+    let model: Sequential = sequential![Linear::new(2, 3).build(rng).unwrap(), sequential![ReLU, last], ReLU];
     let tape = Tape::new().detect_anomaly();
     let x = tape.constant(Tensor::from([[1.0, f32::NAN]]));
     let wrong = "0: matmul: the result [1, 3] has 3 NaN; input 0 [1, 2] held some already";
