@@ -20,7 +20,7 @@ fn block(x: &Var<f64>, w: &Parameter<f64>) -> Result<Var<f64>> {
     let mask = Tensor::from_slice(&mask, x.shape())?;
     let zero = Var::from(Tensor::scalar(0.0));
     let y = x.matmul(&w.on(x))?.tanh().add(x)?;
-    Var::where_(&mask, &y.exp().mul(&y.sin())?, &zero)
+    Var::where_(&mask, &y.sigmoid().mul(&y.sin())?, &zero)
 }
 
 type Plan = fn(&Var<f64>, &[Parameter<f64>]) -> Result<Var<f64>>;
