@@ -50,7 +50,8 @@ fn filled(row: &mut Value) -> Option<TensorFile> {
     let inputs = row["inputs"].as_object()?.clone();
     row["inputs"] = inputs.keys().cloned().collect();
     let name = row["name"].as_str().expect("a case has a name");
-    let tensors = inputs.iter().map(|(input, described)| (format!("{name}/{input}"), described_by(described)));
+    let tensors =
+        inputs.iter().map(|(input, described)| (format!("{name}/{input}"), described_by(described)));
     Some(TensorFile { tensors: tensors.collect(), ..TensorFile::default() })
 }
 

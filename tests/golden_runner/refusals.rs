@@ -88,7 +88,9 @@ impl fmt::Display for Report {
         let listed: usize = self.listed.values().sum();
         writeln!(f, "refusals: {} agree, {listed} listed, {} failed", self.agreeing, self.failed.len())?;
         self.failed.iter().try_for_each(|failure| writeln!(f, "    {failure}"))?;
-        self.listed.iter().try_for_each(|((op, what), count)| writeln!(f, "    listed: {count} × {op}, {what}"))
+        self.listed
+            .iter()
+            .try_for_each(|((op, what), count)| writeln!(f, "    listed: {count} × {op}, {what}"))
     }
 }
 
@@ -101,11 +103,14 @@ fn compare(case: &Case) -> Comparison {
             Comparison::Fails(format!("the error names no line of its caller: {text}"))
         }
         Err(Stop::Failed(text)) if !refused => Comparison::Differs(format!("refused: {text}")),
-        Err(Stop::Inexpressible(what)) if !refused => Comparison::Differs(format!("cannot be written: {what}")),
-        Err(Stop::Failed(_) | Stop::Inexpressible(_)) => Comparison::Agrees,
-        Ok(_) if refused => {
-            Comparison::Differs(format!("accepted; PyTorch refuses: {}", torch["message"].as_str().unwrap_or("")))
+        Err(Stop::Inexpressible(what)) if !refused => {
+            Comparison::Differs(format!("cannot be written: {what}"))
         }
+        Err(Stop::Failed(_) | Stop::Inexpressible(_)) => Comparison::Agrees,
+        Ok(_) if refused => Comparison::Differs(format!(
+            "accepted; PyTorch refuses: {}",
+            torch["message"].as_str().unwrap_or("")
+        )),
         Ok(verdict) => match difference(&verdict, torch) {
             Some(fact) => Comparison::Differs(fact),
             None => Comparison::Agrees,

@@ -20,10 +20,9 @@ mod var;
 
 pub use anomaly::Anomaly;
 pub use check::{GradCheck, gradcheck, gradgradcheck};
-pub use gradients::{Change, Gradients, Update};
 pub use derivatives::{hessian, hvp, jacobian, jvp, per_sample_gradients, vjp};
 pub use dot::Recorded;
-pub use gradients::{Gradients, Update};
+pub use gradients::{Change, Gradients, Update};
 pub use missing::Absence;
 pub use number::{Number, Scalar};
 pub use op::{Op, Reads};

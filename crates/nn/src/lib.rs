@@ -7,12 +7,10 @@ pub mod init;
 mod layer;
 mod layers;
 mod losses;
+mod missing;
 mod module;
 pub mod optim;
 mod schedulers;
-mod missing;
-mod module;
-mod optim;
 mod summary;
 
 pub use clip::{clip_finite_grad_norm, clip_grad_norm, clip_grad_value};
@@ -22,12 +20,10 @@ pub use layers::*;
 pub use losses::*;
 pub use missing::{Missing, MissingGradients};
 pub use module::{Item, ItemMut, Module, Path};
-pub use optim::{Adam, AdamW, Optimizer, Sgd};
-pub use retrograd_autograd::loss::Reduction;
 pub use optim::{Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RAdam, RMSprop, Sgd};
+pub use retrograd_autograd::loss::Reduction;
 pub use retrograd_autograd::{Buffer, Gradients, Parameter, Tape, Var};
 pub use retrograd_tensor::{Error, Float, PaddingMode, Result, Shape, Tensor};
-pub use retrograd_tensor::{Error, Float, Result, Shape, Tensor};
 pub use schedulers::{
     Anneal, ChainedScheduler, ConstantLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, ExponentialLR,
     LambdaLR, LinearLR, MultiStepLR, OneCycleLR, PlateauState, PolynomialLR, ReduceLROnPlateau, Schedule,

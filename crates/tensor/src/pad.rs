@@ -7,7 +7,7 @@
 
 use smallvec::SmallVec;
 
-use crate::tensor::addressable;
+use crate::tensor::{addressable, countable};
 use crate::{Error, Float, Result, Shape, Tensor, par};
 
 /// What padding holds; a b c d stands for the tensor along an axis.
@@ -44,14 +44,14 @@ impl<T: Float> Tensor<T> {
         let border = Border::new(self.shape(), padding, mode)?;
         let [inner, outer] = border.planes();
         let x = self.as_slice();
-        Ok(Tensor::written(border.outer.clone(), |y| {
+        Tensor::try_written("pad", border.outer.clone(), |y| {
             par::rows(y, outer, outer, |first, planes| {
                 for (i, y) in planes.chunks_exact_mut(outer.max(1)).enumerate() {
                     let x = &x[(first + i) * inner..][..inner];
                     border.walk(|from, to, len| y[to..][..len].copy_from_slice(&x[from..][..len]));
                 }
             });
-        }))
+        })
     }
 
     /// The adjoint of [`pad_with`](Self::pad_with) for tensors of shape `inner`: each element is added to the
@@ -66,7 +66,7 @@ impl<T: Float> Tensor<T> {
         padding: &[(isize, isize)],
         mode: PaddingMode,
     ) -> Result<Self> {
-        let whole = addressable("unpad", inner.into())?;
+        let whole = addressable::<T>("unpad", inner.into())?;
         if mode == PaddingMode::Zeros {
             let opposite =
                 |&(before, after): &(isize, isize)| (before.saturating_neg(), after.saturating_neg());
@@ -145,7 +145,7 @@ impl Border {
                 outer[i] = extent;
             }
         }
-        let outer = addressable("pad", outer)?;
+        let outer = countable("pad", outer)?;
         let first = shape.len() - axes.len();
         for (axis, steps) in axes.iter_mut().zip(std::iter::zip(shape.strides(), outer.strides()).skip(first))
         {

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::pool::check_input;
 use crate::storage::Storage;
-use crate::tensor::addressable;
+use crate::tensor::countable;
 use crate::window::axis_name;
 use crate::{Error, Float, Result, Shape, par, simd};
 
@@ -84,7 +84,7 @@ impl Resampling {
                 return Err(Error::new(op, fact));
             }
         }
-        Ok(Self { input: input.into(), output: addressable(op, output)?, factors, interpolation })
+        Ok(Self { input: input.into(), output: countable(op, output)?, factors, interpolation })
     }
 
     /// The shape of what is resampled.

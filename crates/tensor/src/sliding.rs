@@ -16,7 +16,7 @@ impl Geometry {
             expect_shape("conv", operand, &self.shape(slot))?;
         }
         let operands = operands.map(Tensor::as_slice);
-        Ok(Tensor::written(self.shape(slot), |result| solve(self, slot, operands, result)))
+        Tensor::try_written("conv", self.shape(slot), |result| solve(self, slot, operands, result))
     }
 }
 

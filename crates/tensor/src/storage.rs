@@ -45,17 +45,11 @@ impl<T: Element> Storage<T> {
     /// Storage of `len` elements with whatever values the memory held (in debug builds a recognisable one), for
     /// a kernel that writes all of them.
     pub(crate) fn unspecified(len: usize) -> Self {
-        Self::try_unspecified(len)
-            .unwrap_or_else(|| handle_alloc_error(pool::layout(pool::class(bytes::<T>(len)).1)))
-    }
-
-    /// As [`unspecified`](Self::unspecified), or nothing if the system does not have that much memory: for
-    /// sizes that are nobody's data, but what the settings of an operation ask for.
-    pub(crate) fn try_unspecified(len: usize) -> Option<Self> {
         if len == 0 {
-            return Some(Self::EMPTY);
+            return Self::EMPTY;
         }
-        let block = pool::take(bytes::<T>(len))?;
+        let bytes = len.checked_mul(size_of::<T>()).expect("a tensor's bytes fit the address space");
+        let block = pool::take(bytes);
         // SAFETY: the block is exclusively ours, aligned, and at least a header long.
         unsafe {
             (*block.as_ptr()).owners = AtomicUsize::new(1);
@@ -70,7 +64,7 @@ impl<T: Element> Storage<T> {
                 unsafe { first.add(i).write(T::POISON) };
             }
         }
-        Some(storage)
+        storage
     }
 
     /// Whether the system grants memory for `len` elements.
@@ -132,10 +126,6 @@ impl<T: Element> Storage<T> {
             None => NonNull::dangling().as_ptr(),
         }
     }
-}
-
-fn bytes<T>(len: usize) -> usize {
-    len.checked_mul(size_of::<T>()).expect("a tensor's bytes fit the address space")
 }
 
 impl<T: Element> Deref for Storage<T> {
@@ -230,7 +220,7 @@ mod pool {
     pub(super) static LIMIT: AtomicUsize = AtomicUsize::new(1 << 30);
 
     /// The class of the smallest block that holds a header and `bytes`, and that block's size.
-    pub(super) fn class(bytes: usize) -> (usize, usize) {
+    fn class(bytes: usize) -> (usize, usize) {
         let wanted = (bytes + LINE).max(SMALLEST);
         let octave = wanted.ilog2() as usize;
         let quarter = 1usize << (octave - 2);
@@ -243,35 +233,26 @@ mod pool {
         octave + class % 4 * (octave / 4)
     }
 
-    pub(super) fn layout(size: usize) -> Layout {
+    fn layout(size: usize) -> Layout {
         Layout::from_size_align(size, LINE).expect("a tensor's bytes fit the address space")
     }
 
-    /// A block for `bytes` bytes of elements, its class written in its header; nothing if there is no memory.
-    pub(super) fn take(bytes: usize) -> Option<NonNull<Header>> {
+    /// A block for `bytes` bytes of elements, its class written in its header.
+    pub(super) fn take(bytes: usize) -> NonNull<Header> {
         let (class, size) = class(bytes);
-        let cached = list(class).0.pop();
-        let block = match cached {
-            Some(block) => {
-                CACHED.fetch_sub(size, Ordering::Relaxed);
-                block
-            }
-            None => fresh(class, size)?,
-        };
         let live = LIVE.fetch_add(size, Ordering::Relaxed) + size;
         PEAK.fetch_max(live, Ordering::Relaxed);
-        Some(block)
-    }
-
-    /// A block from the system.
-    fn fresh(class: usize, size: usize) -> Option<NonNull<Header>> {
+        if let Some(block) = list(class).0.pop() {
+            CACHED.fetch_sub(size, Ordering::Relaxed);
+            return block;
+        }
         REQUESTS.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the layout is not empty.
         let memory = unsafe { alloc_zeroed(layout(size)) };
-        let block = NonNull::new(memory.cast::<Header>())?;
+        let Some(block) = NonNull::new(memory.cast::<Header>()) else { handle_alloc_error(layout(size)) };
         // SAFETY: the memory is fresh, aligned, and longer than a header.
         unsafe { block.write(Header { owners: AtomicUsize::new(0), len: 0, class }) };
-        Some(block)
+        block
     }
 
     /// Whether there is a block for `bytes` bytes of elements.

@@ -72,24 +72,20 @@ impl<T: Element> Tensor<T> {
     /// As [`written`](Self::written), of a shape that the settings of `op` ask for, which may be absurd.
     ///
     /// # Errors
-    /// If the system has not that much memory.
+    /// If there is no memory for it.
     #[track_caller]
     pub(crate) fn try_written(op: &'static str, shape: Shape, fill: impl FnOnce(&mut [T])) -> Result<Self> {
-        let mut tensor = Self::unspecified(op, shape)?;
-        fill(tensor.make_mut());
-        Ok(tensor)
+        Ok(Self::written(addressable::<T>(op, shape)?, fill))
     }
 
     /// A tensor whose elements are unspecified, to be written by a kernel that writes others as well.
     ///
     /// # Errors
-    /// If the system has not that much memory.
+    /// If there is no memory for it.
     #[track_caller]
     pub(crate) fn unspecified(op: &'static str, shape: Shape) -> Result<Self> {
-        match Storage::try_unspecified(shape.numel()) {
-            Some(data) => Ok(Self { shape, data }),
-            None => Err(Error::new(op, format!("there is no memory for a result of shape {shape}"))),
-        }
+        let shape = addressable::<T>(op, shape)?;
+        Ok(Self { data: Storage::unspecified(shape.numel()), shape })
     }
 
     /// A tensor of which only the shape is kept; reading its elements panics. The tape keeps these in place of
@@ -227,13 +223,20 @@ impl<T: Float> Tensor<T> {
 /// ([`Storage::has_room`]). Every shape that a user can choose passes here before memory is asked for.
 #[track_caller]
 pub(crate) fn addressable<T: Element>(op: &'static str, shape: Shape) -> Result<Shape> {
-    match shape.checked_numel() {
-        None => Err(Error::new(op, format!("shape {shape} has more elements than can be addressed"))),
-        Some(len) if !Storage::<T>::has_room(len) => {
-            Err(Error::new(op, format!("there is no memory for shape {shape} of {}", T::NAME)))
-        }
-        Some(_) => Ok(shape),
+    let shape = countable(op, shape)?;
+    if Storage::<T>::has_room(shape.numel()) {
+        return Ok(shape);
     }
+    Err(Error::new(op, format!("there is no memory for shape {shape} of {}", T::NAME)))
+}
+
+/// The shape, if its elements can be counted: what can be said of it before the type of the elements is known.
+#[track_caller]
+pub(crate) fn countable(op: &'static str, shape: Shape) -> Result<Shape> {
+    if shape.checked_numel().is_some() {
+        return Ok(shape);
+    }
+    Err(Error::new(op, format!("shape {shape} has more elements than can be addressed")))
 }
 
 /// Equal shapes and equal elements (so a tensor with a NaN differs from itself).

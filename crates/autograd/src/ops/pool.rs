@@ -191,7 +191,7 @@ impl<T: Float> Var<T> {
     /// If there are fewer than three axes, or an extent other than that of the batch is 0.
     #[track_caller]
     pub fn global_avg_pool(&self) -> Result<Var<T>> {
-        self.channels("global_avg_pool")?.adaptive_avg_pool([1])?.squeeze(2)
+        self.planes_of_channels("global_avg_pool")?.adaptive_avg_pool([1])?.squeeze(2)
     }
 
     /// The maximum of each channel: `[n, c, …]` to `[n, c]`. Of equal maxima the first takes the gradient.
@@ -200,12 +200,12 @@ impl<T: Float> Var<T> {
     /// As [`global_avg_pool`](Self::global_avg_pool).
     #[track_caller]
     pub fn global_max_pool(&self) -> Result<Var<T>> {
-        self.channels("global_max_pool")?.adaptive_max_pool([1])?.0.squeeze(2)
+        self.planes_of_channels("global_max_pool")?.adaptive_max_pool([1])?.0.squeeze(2)
     }
 
     /// `[n, c, …]` as `[n, c, elements]`.
     #[track_caller]
-    fn channels(&self, op: &'static str) -> Result<Var<T>> {
+    fn planes_of_channels(&self, op: &'static str) -> Result<Var<T>> {
         if self.rank() < 3 {
             let fact = format!("expected [n, c, …] of at least 3 axes, found {}", self.shape());
             return Err(Error::new(op, fact));

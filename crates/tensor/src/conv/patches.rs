@@ -6,7 +6,7 @@
 
 use super::unfold::{Images, Unfold};
 use super::{Geometry, Sliding, Slot};
-use crate::tensor::addressable;
+use crate::tensor::countable;
 use crate::{Error, Float, Result, Shape, Tensor, par};
 
 /// How images `[n, c, …]` are taken apart into patches `[n, c·Πkernel, positions]`, and put together again.
@@ -38,12 +38,12 @@ impl Patches {
         let leading = |extents: [usize; 2], rest: &[usize]| -> Shape {
             extents.into_iter().chain(rest.iter().copied()).collect()
         };
-        let images = addressable(op, images.into())?;
+        let images = countable(op, images.into())?;
         let planes =
             Geometry::convolution(op, &leading([n * c, 1], plane), &leading([1, 1], &kernel), 1, sliding)?;
         let positions = Shape::from(&planes.shape(Slot::Output)[2..]);
         let rows = c.checked_mul(planes.taps()).unwrap_or(usize::MAX);
-        let patches = addressable(op, [*n, rows, positions.numel()].into())?;
+        let patches = countable(op, [*n, rows, positions.numel()].into())?;
         Ok(Self { planes, images, patches })
     }
 

@@ -5,7 +5,7 @@
 
 use super::geometry::check_input;
 use super::{Float, Window, par};
-use crate::tensor::addressable;
+use crate::tensor::countable;
 use crate::window::axis_name;
 use crate::{Error, Result, Shape};
 
@@ -41,7 +41,7 @@ impl Unpooling {
             let side = Side { input: input[axis + 2], kernel, stride, padding };
             output[axis + 2] = side.output(op, axis_name(3 - D + axis), wanted)?;
         }
-        Ok(Self { input: input.into(), output: addressable(op, output)? })
+        Ok(Self { input: input.into(), output: countable(op, output)? })
     }
 
     /// The shape of what is unpooled, and of the indices.

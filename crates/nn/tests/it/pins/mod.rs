@@ -4,14 +4,12 @@ mod activations;
 mod averages;
 mod borders;
 mod convolutions;
+mod dropout;
 mod initialisers;
 mod losses;
 mod maxima;
-mod optimizers;
-mod dropout;
-mod losses;
-mod maxima;
 mod normalization;
+mod optimizers;
 mod rectifiers;
 mod unpooling;
 mod upsampling;
@@ -20,14 +18,11 @@ mod windows;
 use std::num::NonZeroI64;
 
 use retrograd_nn::{
-    AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, AvgPool2d, AvgPool3d, Conv1d, Conv2d, Interpolation,
-    LPPool1d, Layer, LeakyReLU, MaxPool1d, MaxPool2d, MaxUnpool1d, MaxUnpool2d, PReLU, Padding, Parameter,
-    RReLU, ReLU, Shape, Tape, Tensor, Upsample1d, Upsample2d, Var, init,
-    AvgPool1d, AvgPool2d, Conv1d, Conv2d, Float, Layer, LeakyReLU, MaxPool1d, MaxPool2d, PReLU, Padding,
-    Parameter, RReLU, ReLU, Shape, Tape, Tensor, Var, init,
-    AvgPool1d, AvgPool2d, CircularPad1d, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Fold, Layer,
-    LeakyReLU, MaxPool1d, MaxPool2d, PReLU, Padding, PaddingMode, Parameter, RReLU, ReLU, ReflectionPad1d,
-    ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, Shape, Tape, Tensor, Unfold, Var, init,
+    AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, AvgPool2d, AvgPool3d, CircularPad1d, Conv1d, Conv2d,
+    ConvTranspose1d, ConvTranspose2d, Float, Fold, Interpolation, LPPool1d, Layer, LeakyReLU, MaxPool1d,
+    MaxPool2d, MaxUnpool1d, MaxUnpool2d, PReLU, Padding, PaddingMode, Parameter, RReLU, ReLU,
+    ReflectionPad1d, ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, Shape, Tape, Tensor, Unfold,
+    Upsample1d, Upsample2d, Var, init,
 };
 
 use crate::{random, refuses, rng};
