@@ -83,12 +83,13 @@ impl<'a, T: Float> Call<'a, T> {
     }
 
     /// All the inputs `x0`, `x1`, ….
-    pub(super) fn series(&self) -> Vec<&Var<T>> {
-        (0..).map_while(|i| self.optional(&format!("x{i}"))).collect()
+    pub(super) fn series(&self) -> Outcome<Vec<&Var<T>>> {
+        let names = (0..).map(|i| format!("x{i}")).take_while(|name| self.case.names("inputs").contains(&&**name));
+        names.map(|name| self.var(&name)).collect()
     }
 
     pub(super) fn var(&self, name: &str) -> Outcome<&Var<T>> {
-        self.optional(name).ok_or_else(|| Stop::Inexpressible(format!("{name} is not of numbers")))
+        self.optional(name).ok_or_else(|| Stop::inexpressible(format!("{name} is not of numbers")))
     }
 
     pub(super) fn optional(&self, name: &str) -> Option<&Var<T>> {
@@ -98,7 +99,7 @@ impl<'a, T: Float> Call<'a, T> {
 
     /// An input for a layer to own.
     pub(super) fn parameter(&self, name: &str) -> Outcome<Parameter<T>> {
-        self.optional_parameter(name).ok_or_else(|| Stop::Inexpressible(format!("{name} is not of numbers")))
+        self.optional_parameter(name).ok_or_else(|| Stop::inexpressible(format!("{name} is not of numbers")))
     }
 
     pub(super) fn optional_parameter(&self, name: &str) -> Option<Parameter<T>> {
@@ -125,7 +126,7 @@ impl<'a, T: Float> Call<'a, T> {
         self.take(name);
         match self.case.tensor(name) {
             AnyTensor::I64(index) => Ok(index),
-            _ => Err(Stop::Inexpressible(format!("{name} is not of integers"))),
+            _ => Err(Stop::inexpressible(format!("{name} is not of integers"))),
         }
     }
 
@@ -141,6 +142,11 @@ impl<'a, T: Float> Call<'a, T> {
     pub(super) fn float(&self, name: &str) -> Outcome<f64> {
         let value = self.argument(name);
         number(value).ok_or_else(|| not_understood(name, value))
+    }
+
+    /// A number, or PyTorch's default where the case does not give it.
+    pub(super) fn float_or(&self, name: &str, default: f64) -> Outcome<f64> {
+        if self.argument(name).is_null() { Ok(default) } else { self.float(name) }
     }
 
     pub(super) fn integer(&self, name: &str) -> Outcome<isize> {
@@ -175,6 +181,11 @@ impl<'a, T: Float> Call<'a, T> {
     pub(super) fn flag(&self, name: &str) -> Outcome<bool> {
         let value = self.argument(name);
         value.as_bool().ok_or_else(|| not_understood(name, value))
+    }
+
+    /// As [`flag`](Self::flag), or PyTorch's default where the case does not give it.
+    pub(super) fn flag_or(&self, name: &str, default: bool) -> Outcome<bool> {
+        if self.argument(name).is_null() { Ok(default) } else { self.flag(name) }
     }
 
     /// The axes that `dim` and `keepdim` name.
@@ -226,5 +237,5 @@ fn extents<const D: usize>(value: &Value) -> Option<[usize; D]> {
 }
 
 fn not_understood(name: &str, value: &Value) -> Stop {
-    Stop::Inexpressible(format!("{name} = {value}"))
+    Stop::inexpressible(format!("{name} = {value}"))
 }

@@ -4,7 +4,7 @@ use retrograd::nn::{
     Anneal, ConstantLR, CosineAnnealingLR, ExponentialLR, LinearLR, MultiStepLR, OneCycleLR, Optimizer,
     PolynomialLR, ReduceLROnPlateau, Schedule, StepLR,
 };
-use retrograd::tensor::{Float, Tensor};
+use retrograd::tensor::{Float, Shape, Tensor};
 use serde_json::{Value, json};
 
 use super::call::Call;
@@ -14,7 +14,25 @@ use super::optim::{AnyOptimizer, compare_rates, number, row};
 use super::{Outcome, Stop};
 
 pub(super) fn check<T: Float>(case: &Case) -> Outcome {
-    let call = Call::<T>::new(case);
+    follow(&Call::<T>::new(case), |optimizer, step| compare(case, optimizer, step))
+}
+
+/// The shapes of what a doubtful configuration goes through: the rates, and the momenta where they change.
+pub(super) fn attempt<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Shape>> {
+    let mut rows = 0;
+    follow(call, |_, _| {
+        rows += 1;
+        Ok(())
+    })?;
+    let changes_momentum = call.argument("scheduler") == "OneCycleLR";
+    Ok(vec![[rows, 1].into(); if changes_momentum { 2 } else { 1 }])
+}
+
+/// Takes every step of a case, calling `visit` at the start and after each.
+fn follow<T: Float>(
+    call: &Call<'_, T>,
+    mut visit: impl FnMut(&AnyOptimizer<T>, usize) -> Outcome,
+) -> Outcome {
     let (name, options) = (call.argument("scheduler"), call.argument("options"));
     let [base, others @ ..] = &call.argument("base_lr").as_array().map_or(&[][..], Vec::as_slice) else {
         return Err(Stop::unknown("no groups"));
@@ -31,19 +49,19 @@ pub(super) fn check<T: Float>(case: &Case) -> Outcome {
         let metrics = call.var("metric")?.value();
         call.all_taken()?;
         let mut scheduler = plateau(options)?;
-        compare(case, &optimizer, 0)?;
+        visit(&optimizer, 0)?;
         return metrics.as_slice().iter().take(steps).enumerate().try_for_each(|(step, metric)| {
             scheduler.step(&mut optimizer, metric.to_f64())?;
-            compare(case, &optimizer, step + 1)
+            visit(&optimizer, step + 1)
         });
     }
     call.all_taken()?;
     let mut scheduler = schedule(name, options)?.on(&mut optimizer)?;
     for step in 0..steps {
-        compare(case, &optimizer, step)?;
+        visit(&optimizer, step)?;
         scheduler.step(&mut optimizer)?;
     }
-    compare(case, &optimizer, steps)
+    visit(&optimizer, steps)
 }
 
 fn compare<T: Float>(case: &Case, optimizer: &AnyOptimizer<T>, step: usize) -> Outcome {
@@ -92,19 +110,19 @@ pub(super) fn schedule(name: &Value, options: &Value) -> Outcome<Box<dyn Schedul
                 "eta_min" => built.eta_min(number(value)?),
             })?)
         }
-        "LinearLR" => Box::new(build!(options, LinearLR::new(count(at("total_iters"))?), |built, value| {
+        "LinearLR" => Box::new(build!(options, LinearLR::new(count_or(at("total_iters"), 5)?), |built, value| {
             "total_iters" => built,
             "start_factor" => built.start_factor(number(value)?),
             "end_factor" => built.end_factor(number(value)?),
         })?),
         "ConstantLR" => {
-            Box::new(build!(options, ConstantLR::new(count(at("total_iters"))?), |built, value| {
+            Box::new(build!(options, ConstantLR::new(count_or(at("total_iters"), 5)?), |built, value| {
                 "total_iters" => built,
                 "factor" => built.factor(number(value)?),
             })?)
         }
         "PolynomialLR" => {
-            Box::new(build!(options, PolynomialLR::new(count(at("total_iters"))?), |built, value| {
+            Box::new(build!(options, PolynomialLR::new(count_or(at("total_iters"), 5)?), |built, value| {
                 "total_iters" => built,
                 "power" => built.power(number(value)?),
             })?)
@@ -118,7 +136,7 @@ pub(super) fn schedule(name: &Value, options: &Value) -> Outcome<Box<dyn Schedul
                 "anneal_strategy" => built.anneal_strategy(match value.as_str() {
                     Some("linear") => Anneal::Linear,
                     Some("cos") => Anneal::Cos,
-                    _ => return Err(Stop::unknown(format!("no way {value}"))),
+                    _ => return Err(Stop::inexpressible(format!("a way {value}"))),
                 }),
                 "cycle_momentum" => built.cycle_momentum(*value == json!(true)),
                 "base_momentum" => built.base_momentum(number(value)?),
@@ -134,6 +152,9 @@ pub(super) fn schedule(name: &Value, options: &Value) -> Outcome<Box<dyn Schedul
                 return Err(Stop::unknown("a sequence of none"));
             };
             let first = schedule(&first["scheduler"], &first["options"])?;
+            if milestones.len() != others.len() {
+                return Err(Stop::inexpressible("a milestone without a schedule"));
+            }
             std::iter::zip(milestones, others).try_fold(first, |first, (milestone, next)| {
                 let next = schedule(&next["scheduler"], &next["options"])?;
                 Ok::<Box<dyn Schedule>, Stop>(Box::new(first.then(milestone, next)))
@@ -145,11 +166,11 @@ pub(super) fn schedule(name: &Value, options: &Value) -> Outcome<Box<dyn Schedul
 
 fn plateau(options: &Value) -> Outcome<ReduceLROnPlateau> {
     build!(options, ReduceLROnPlateau::new(), |built, value| {
-        "mode" => built.maximum(value == "max"),
+        "mode" => built.maximum(one_of(value, "min", "max")?),
         "factor" => built.factor(number(value)?),
         "patience" => built.patience(count(value)?),
         "threshold" => built.threshold(number(value)?),
-        "threshold_mode" => built.absolute(value == "abs"),
+        "threshold_mode" => built.absolute(one_of(value, "rel", "abs")?),
         "cooldown" => built.cooldown(count(value)?),
         "min_lr" => built.min_lr(number(value)?),
         "eps" => built.eps(number(value)?),
@@ -157,7 +178,20 @@ fn plateau(options: &Value) -> Outcome<ReduceLROnPlateau> {
 }
 
 fn count(value: &Value) -> Outcome<usize> {
-    value.as_u64().map(|count| count as usize).ok_or_else(|| Stop::unknown(format!("a count {value}")))
+    value.as_u64().map(|count| count as usize).ok_or_else(|| Stop::inexpressible(format!("a count {value}")))
+}
+
+/// A count, or PyTorch's default where there is none.
+fn count_or(value: &Value, default: usize) -> Outcome<usize> {
+    if value.is_null() { Ok(default) } else { count(value) }
+}
+
+/// Whether the value is the second of two words.
+fn one_of(value: &Value, first: &str, second: &str) -> Outcome<bool> {
+    match value.as_str() {
+        Some(word) if word == first || word == second => Ok(word == second),
+        _ => Err(Stop::inexpressible(format!("neither {first} nor {second}: {value}"))),
+    }
 }
 
 fn counts(value: &Value) -> Outcome<Vec<usize>> {

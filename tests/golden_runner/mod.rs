@@ -35,6 +35,10 @@ impl Stop {
     fn unknown(reason: impl Into<String>) -> Self {
         Self::Unknown(reason.into())
     }
+
+    fn inexpressible(what: impl Into<String>) -> Self {
+        Self::Inexpressible(what.into())
+    }
 }
 
 /// An operation that refuses what PyTorch computes differs from it.

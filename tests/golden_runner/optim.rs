@@ -7,7 +7,7 @@ use retrograd::tensor::{Float, Result, Tensor};
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::case::{Case, strings};
+use super::case::{self, Case, strings};
 use super::compare::Tolerance;
 use super::lr_scheduler::schedule;
 use super::{Outcome, Stop};
@@ -94,6 +94,24 @@ pub(super) fn compare_rates<T: Float>(case: &Case, optimizer: &AnyOptimizer<T>, 
     let first = rates.len().saturating_sub(expected.numel());
     let found = Tensor::from_slice(&rates[first..], expected.shape().clone())?;
     Tolerance::of::<f64>(case).compare(&format!("lr {step}"), &found, &expected)
+}
+
+/// A step of `parameters` tensors of two elements, by the optimizer that a doubtful configuration asks for.
+pub(super) fn attempt<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Tensor<T>>> {
+    let mut optimizer = AnyOptimizer::new(call.argument("optimizer"), call.argument("options"), &[])?;
+    if call.flag("duplicate")? {
+        return Err(Stop::inexpressible("a parameter that a model owns twice"));
+    }
+    let mut model: Vec<Parameter<T>> = Vec::new();
+    for _ in 0..call.extent("parameters")? {
+        model.push(Parameter::new(Tensor::ones([2])?));
+    }
+    let mut loss = Tape::new().leaf(Tensor::scalar(T::ONE));
+    for parameter in &model {
+        loss = loss.add(&parameter.on(&loss).square().sum(..)?)?;
+    }
+    optimizer.step(&mut model, &loss.backward()?)?;
+    Ok(model.into_iter().map(|parameter| parameter.value().clone()).collect())
 }
 
 /// The parameters that have options of their own, with these; where all are of one group, none has.
@@ -228,7 +246,7 @@ macro_rules! set {
         $target.$option(number($value)?)
     };
     ($target:ident.$option:ident(flag $value:ident)) => {
-        $target.$option($value.as_bool().ok_or_else(|| Stop::unknown(format!("a flag {}", $value)))?)
+        $target.$option($value.as_bool().ok_or_else(|| Stop::inexpressible(format!("a flag {}", $value)))?)
     };
     ($target:ident.$option:ident(pair $value:ident)) => {
         $target.$option(number(&$value[0])?, number(&$value[1])?)
@@ -263,5 +281,5 @@ optimizers! {
 }
 
 pub(super) fn number(value: &Value) -> Outcome<f64> {
-    value.as_f64().ok_or_else(|| Stop::unknown(format!("a number {value}")))
+    case::number(value).ok_or_else(|| Stop::inexpressible(format!("a number {value}")))
 }

@@ -17,7 +17,7 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
             let layer = match call.argument("approximate").as_str() {
                 Some("none") => GELU::Exact,
                 Some("tanh") => GELU::Tanh,
-                _ => return Err(Stop::unknown("approximate")),
+                _ => return Err(Stop::inexpressible("approximate")),
             };
             layer.forward(call.x()?)?
         }

@@ -7,7 +7,7 @@ use retrograd::tensor::Float;
 use serde_json::Value;
 
 use super::padding::mode;
-use super::{Call, Outcome, Output};
+use super::{Call, Outcome, Output, Stop};
 
 pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output<T>>>> {
     let y = match call.op() {
@@ -43,6 +43,9 @@ fn convolve<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
 }
 
 fn convolve_transposed<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
+    if ![&Value::Null, &"zeros".into()].contains(&call.argument("padding_mode")) {
+        return Err(Stop::inexpressible("a transposed convolution with a border of anything but zeros"));
+    }
     let kernel = call.extents::<D>("kernel_size")?;
     let mut layer = ConvTranspose::new(call.extent("in_channels")?, call.extent("out_channels")?, kernel)
         .stride(call.extents("stride")?)
@@ -52,7 +55,8 @@ fn convolve_transposed<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<
         .groups(call.extent("groups")?)
         .bias(call.flag("bias")?)
         .build(&mut StdRng::seed_from_u64(0))?;
-    (layer.weight, layer.bias) = (call.parameter("weight")?, call.optional_parameter("bias"));
+    call.put("weight", &mut layer.weight);
+    call.put_optional("bias", &mut layer.bias);
     let x = call.x()?;
     Ok(match call.argument("output_size") {
         Value::Null => layer.forward(x)?,

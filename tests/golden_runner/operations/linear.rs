@@ -11,7 +11,8 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
         "linear" => {
             let layer = Linear::new(call.extent("in_features")?, call.extent("out_features")?);
             let mut layer = layer.bias(call.flag("bias")?).build(&mut StdRng::seed_from_u64(0))?;
-            (layer.weight, layer.bias) = (call.parameter("weight")?, call.optional_parameter("bias"));
+            call.put("weight", &mut layer.weight);
+            call.put_optional("bias", &mut layer.bias);
             layer.forward(call.x()?)?
         }
         _ => return Ok(None),

@@ -30,9 +30,9 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
         }
         "mse_loss" => MSELoss { reduction: reduction(call)? }.forward(call.x()?, target()?)?,
         "l1_loss" => L1Loss { reduction: reduction(call)? }.forward(call.x()?, target()?)?,
-        "smooth_l1_loss" => SmoothL1Loss { beta: call.float("beta")?, reduction: reduction(call)? }
+        "smooth_l1_loss" => SmoothL1Loss { beta: call.float_or("beta", 1.0)?, reduction: reduction(call)? }
             .forward(call.x()?, target()?)?,
-        "huber_loss" => HuberLoss { delta: call.float("delta")?, reduction: reduction(call)? }
+        "huber_loss" => HuberLoss { delta: call.float_or("delta", 1.0)?, reduction: reduction(call)? }
             .forward(call.x()?, target()?)?,
         "bce_loss" => BCELoss { weight: weight(call, "weight"), reduction: reduction(call)? }
             .forward(call.x()?, target()?)?,
@@ -50,7 +50,7 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
                     Reduction::Sum => KLDivReduction::Sum,
                 },
             };
-            KLDivLoss { log_target: call.flag("log_target")?, reduction }.forward(call.x()?, target()?)?
+            KLDivLoss { log_target: call.flag_or("log_target", false)?, reduction }.forward(call.x()?, target()?)?
         }
         _ => return Ok(None),
     };
@@ -62,7 +62,7 @@ fn reduction<T: Float>(call: &Call<'_, T>) -> Outcome<Reduction> {
         Some("none") => Ok(Reduction::None),
         Some("mean") => Ok(Reduction::Mean),
         Some("sum") => Ok(Reduction::Sum),
-        other => Err(Stop::unknown(format!("reduction {other:?}"))),
+        other => Err(Stop::inexpressible(format!("reduction {other:?}"))),
     }
 }
 

@@ -18,14 +18,20 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
         }
         "group_norm" => {
             let mut layer = GroupNorm::new(call.extent("num_groups")?, call.extent("num_channels")?)?;
+            if !call.flag("affine")? {
+                layer = layer.without_affine();
+            }
             replace(&mut layer.weight, &mut layer.bias, call);
-            call.flag("affine")?;
             layer.eps(call.float("eps")?).forward(call.x()?)?
         }
         "layer_norm" => {
             let mut layer = LayerNorm::new(call.shape("normalized_shape")?)?;
+            layer = match (call.flag("elementwise_affine")?, call.flag("bias")?) {
+                (false, _) => layer.without_affine(),
+                (true, false) => layer.without_bias(),
+                (true, true) => layer,
+            };
             replace(&mut layer.weight, &mut layer.bias, call);
-            (call.flag("elementwise_affine")?, call.flag("bias")?);
             layer.eps(call.float("eps")?).forward(call.x()?)?
         }
         _ => return Ok(None),
@@ -33,9 +39,10 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
     Ok(Some(vec![Output::Var(y)]))
 }
 
-/// The weight and the bias of the case, which has none where the layer is to have none.
+/// The weight and the bias of the case, where it gives them.
 fn replace<T: Float>(weight: &mut Option<Parameter<T>>, bias: &mut Option<Parameter<T>>, call: &Call<'_, T>) {
-    (*weight, *bias) = (call.optional_parameter("weight"), call.optional_parameter("bias"));
+    call.put_optional("weight", weight);
+    call.put_optional("bias", bias);
 }
 
 /// A layer that may track running statistics, through all its batches.
@@ -54,10 +61,12 @@ fn tracked<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T
             let buffers =
                 [("running_mean", &mut layer.running_mean), ("running_var", &mut layer.running_var)];
             for (name, buffer) in buffers {
-                *buffer = call.optional(name).map(|value| Buffer::new(value.value().clone()));
+                if let Some(value) = call.optional(name) {
+                    *buffer = Some(Buffer::new(value.value().clone()));
+                }
             }
             let mut outputs = Vec::new();
-            let batches = call.series();
+            let batches = call.series()?;
             for i in 0..call.extent("steps")? {
                 outputs.push(Output::Var(layer.forward(batches[i])?));
                 layer.update_buffers(&call.tape().take_updates())?;

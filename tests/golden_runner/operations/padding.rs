@@ -16,10 +16,12 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
 fn pad<T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
     let (x, listed) = (call.x()?, call.integers("pad")?);
     if !listed.len().is_multiple_of(2) {
-        return Err(Stop::unknown("half a pair of paddings"));
+        return Err(Stop::inexpressible("half a pair of paddings"));
     }
     let pairs: Vec<(isize, isize)> = listed.chunks_exact(2).rev().map(|pair| (pair[0], pair[1])).collect();
     if call.argument("mode") != "constant" {
+        // PyTorch's signature has a value for every mode, and looks at it for the constant one only.
+        call.argument("value");
         return Ok(x.pad_with(&pairs, mode(call, "mode")?)?);
     }
     let others = std::iter::repeat_n((0, 0), x.rank().saturating_sub(pairs.len()));
@@ -34,6 +36,6 @@ pub(super) fn mode<T: Float>(call: &Call<'_, T>, argument: &str) -> Outcome<Padd
         Some("reflect") => Ok(PaddingMode::Reflect),
         Some("replicate") => Ok(PaddingMode::Replicate),
         Some("circular") => Ok(PaddingMode::Circular),
-        _ => Err(Stop::unknown("padding mode")),
+        _ => Err(Stop::inexpressible("padding mode")),
     }
 }

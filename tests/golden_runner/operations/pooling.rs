@@ -1,5 +1,7 @@
 //! Pooling.
 
+use std::num::NonZeroI64;
+
 use retrograd::autograd::Var;
 use retrograd::nn::{AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, Layer, MaxPool, MaxUnpool};
 use retrograd::tensor::Float;
@@ -45,9 +47,12 @@ fn average<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
         .padding(call.extents("padding")?)
         .ceil_mode(call.flag("ceil_mode")?)
         .count_include_pad(call.flag("count_include_pad")?);
-    let layer = match call.argument("divisor_override").as_i64().and_then(|divisor| divisor.try_into().ok()) {
-        Some(divisor) => layer.divisor_override(divisor),
-        None => layer,
+    let layer = match call.argument("divisor_override") {
+        Value::Null => layer,
+        divisor => match divisor.as_i64().and_then(NonZeroI64::new) {
+            Some(divisor) => layer.divisor_override(divisor),
+            None => return Err(Stop::inexpressible(format!("divisor_override = {divisor}"))),
+        },
     };
     Ok(layer.forward(call.x()?)?)
 }
@@ -62,7 +67,7 @@ fn output_size<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<[Option<
     let extents: Option<Vec<Option<usize>>> =
         value.as_array().and_then(|list| list.iter().map(extent).collect());
     let extents = extents.and_then(|extents| extents.try_into().ok());
-    extents.ok_or_else(|| Stop::unknown(format!("output_size = {value}")))
+    extents.ok_or_else(|| Stop::inexpressible(format!("output_size = {value}")))
 }
 
 fn adaptive_maximum<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T>>> {

@@ -45,8 +45,11 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
                 Value::Null => Ok(None),
                 _ => call.float(name).map(Some),
             };
-            let low = bound("min")?.unwrap_or(f64::NEG_INFINITY);
-            call.x()?.clamp(low, bound("max")?.unwrap_or(f64::INFINITY))
+            let (low, high) = match [bound("min")?, bound("max")?] {
+                [None, None] => return Err(Stop::inexpressible("no bound")),
+                [low, high] => (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY)),
+            };
+            call.x()?.clamp(low, high)
         }
         "where" => Var::where_(&call.mask("cond")?, call.var("x0")?, call.var("x1")?)?,
 
@@ -100,8 +103,8 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
         }
         "chunk" => return pieces(call.x()?.chunk(call.extent("chunks")?, call.integer("dim")?)?),
         "slice" => call.x()?.slice(&ranges(call)?)?,
-        "concat" => Var::concat(&call.series(), call.integer("dim")?)?,
-        "stack" => Var::stack(&call.series(), call.integer("dim")?)?,
+        "concat" => Var::concat(&call.series()?, call.integer("dim")?)?,
+        "stack" => Var::stack(&call.series()?, call.integer("dim")?)?,
         "index_select" => call.x()?.index_select(call.integer("dim")?, call.index("index")?)?,
         "gather" => call.x()?.gather(call.integer("dim")?, call.index("index")?)?,
         "masked_fill" => call.x()?.masked_fill(&call.mask("mask")?, call.float("value")?)?,
@@ -139,5 +142,5 @@ fn ranges<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Slice>> {
         })
     };
     let ranges: Option<_> = call.argument("ranges").as_array().into_iter().flatten().map(range).collect();
-    ranges.ok_or_else(|| Stop::unknown("ranges"))
+    ranges.ok_or_else(|| Stop::inexpressible("ranges"))
 }

@@ -15,18 +15,17 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
         3 => resized::<1, T>(call)?,
         4 => resized::<2, T>(call)?,
         5 => resized::<3, T>(call)?,
-        rank => return Err(Stop::unknown(format!("x of {rank} axes"))),
+        rank => return Err(Stop::inexpressible(format!("x of {rank} axes"))),
     };
     Ok(Some(vec![Output::Var(y)]))
 }
 
 fn resized<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
-    let layer = match call.argument("size") {
-        Value::Null => {
-            let recompute = call.argument("recompute_scale_factor").as_bool().unwrap_or(false);
-            Upsample::<D>::scale_factor(factors(call)?).recompute_scale_factor(recompute)
-        }
-        _ => Upsample::size(call.extents("size")?),
+    let recompute = call.argument("recompute_scale_factor").as_bool().unwrap_or(false);
+    let layer = match (call.argument("size"), call.argument("scale_factor")) {
+        (Value::Null, _) => Upsample::<D>::scale_factor(factors(call)?).recompute_scale_factor(recompute),
+        (_, Value::Null) if !recompute => Upsample::size(call.extents("size")?),
+        (size, factor) => return Err(Stop::inexpressible(format!("size = {size}, scale_factor = {factor}"))),
     };
     Ok(layer.mode(interpolation(call, D)?).forward(call.x()?)?)
 }
@@ -39,7 +38,7 @@ fn factors<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<[f64; D]> {
         value => Some(vec![value.as_f64(); D]).and_then(|all| all.into_iter().collect()),
     };
     let factors: Option<[f64; D]> = factors.and_then(|factors: Vec<f64>| factors.try_into().ok());
-    factors.ok_or_else(|| Stop::unknown(format!("scale_factor = {value}")))
+    factors.ok_or_else(|| Stop::inexpressible(format!("scale_factor = {value}")))
 }
 
 fn interpolation<T: Float>(call: &Call<'_, T>, axes: usize) -> Outcome<Interpolation> {
@@ -50,6 +49,6 @@ fn interpolation<T: Float>(call: &Call<'_, T>, axes: usize) -> Outcome<Interpola
         (Some(mode), _) if mode == linear => {
             Ok(Interpolation::Linear { align_corners: align_corners.as_bool().unwrap_or(false) })
         }
-        _ => Err(Stop::unknown(format!("mode = {mode}, align_corners = {align_corners}"))),
+        _ => Err(Stop::inexpressible(format!("mode = {mode}, align_corners = {align_corners}"))),
     }
 }

@@ -331,7 +331,7 @@ mod pooling {
         refuses(MaxPool::new([0, 2]).forward(&x), &at_least_1("kernel", -2));
         refuses(window.stride([1, 0]).forward(&x), &at_least_1("stride", -1));
         refuses(window.dilation(0).forward(&x), &at_least_1("dilation", -2));
-        let text = "max_pool2d: padding 2 at axis -2 (expected at most 1, half of the window)";
+        let text = "max_pool2d: padding 2 at axis -2 (expected at most 1, half of the kernel)";
         refuses(window.padding([2, 0]).forward(&x), text);
         let text = "avg_pool2d: the window does not fit into the padded input at axis -2: \
                     1·(5 − 1) + 1 = 5 > 4 + 2·0 = 4";

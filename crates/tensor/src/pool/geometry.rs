@@ -338,10 +338,10 @@ fn pooled(op: &'static str, i: usize, axis: Axis, ceil_mode: bool, rank: usize) 
     let Some((span, padded)) = counted() else {
         return Err(Error::new(op, format!("extents overflow at axis {at}: {}", Side::Sliding(axis))));
     };
-    // PyTorch's rule, whose three-dimensional form does not count the dilation.
-    let half = if rank == 3 { kernel / 2 } else { span / 2 };
+    // PyTorch's rule, which does not count the dilation.
+    let half = kernel / 2;
     if padding > half {
-        let fact = format!("padding {padding} at axis {at} (expected at most {half}, half of the window)");
+        let fact = format!("padding {padding} at axis {at} (expected at most {half}, half of the kernel)");
         return Err(Error::new(op, fact));
     }
     let room = if ceil_mode { padded + stride - 1 } else { padded };

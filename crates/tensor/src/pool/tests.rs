@@ -240,9 +240,9 @@ fn windows_that_cannot_be_pooled_are_refused_with_their_numbers() {
     assert_eq!(max(0, plain, 1), Err("input 0 at axis -1 (expected at least 1)".into()));
     assert_eq!(
         max(9, Window { padding: [2], ..plain }, 1),
-        Err("padding 2 at axis -1 (expected at most 1, half of the window)".into())
+        Err("padding 2 at axis -1 (expected at most 1, half of the kernel)".into())
     );
-    assert!(max(9, Window { padding: [2], ..plain }, 2).is_ok()); // half of a window of 5
+    assert!(max(9, Window { padding: [2], ..plain }, 2).is_err()); // half of 3, not of the 5 that it spans
     assert_eq!(
         max(4, Window { kernel: [7], ..plain }, 1),
         Err("the window does not fit into the padded input at axis -1: 1·(7 − 1) + 1 = 7 > 4 + 2·1 = 6"

@@ -174,7 +174,7 @@ fn what_cannot_be_resampled_is_refused() {
     // 2⁴⁴ elements, which can be addressed but which no memory holds.
     let geo = to(&[1, 1, 3, 3], [1 << 22; 2]).unwrap();
     let error = geo.of(&Tensor::<f32>::zeros([1, 1, 3, 3]).unwrap()).unwrap_err();
-    assert_eq!(error.fact(), "there is no memory for a result of shape [1, 1, 4194304, 4194304]");
+    assert_eq!(error.fact(), "there is no memory for shape [1, 1, 4194304, 4194304] of f32");
 }
 
 #[test]
