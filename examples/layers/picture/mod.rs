@@ -1,0 +1,240 @@
+//! Pictures for the tutorial: rows of panels, laid out and written as PNG.
+//!
+//! Nothing here is needed to use the library. A panel is a tensor drawn as coloured cells, or a plot, or a drawing.
+#![allow(dead_code, unused_imports, reason = "each program of the tutorial uses a part")]
+
+mod canvas;
+mod plot;
+mod scene;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use retrograd::prelude::*;
+use retrograd::tensor::Element;
+
+pub(crate) use canvas::{BLUE, Canvas, Colour, GREEN, GREY, INK, LIGHT, ORANGE, PURPLE, RED, WHITE, mix};
+pub(crate) use plot::{Curve, Plot};
+pub(crate) use scene::scene;
+
+/// A program of the tutorial about layers; writes pictures.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// The folder that the pictures go to
+    #[arg(default_value = "target/layers")]
+    folder: PathBuf,
+}
+
+/// Where the pictures go: the program's argument. The folder is made if it does not exist.
+pub(crate) fn folder() -> Result<PathBuf> {
+    let folder = Options::parse().folder;
+    match std::fs::create_dir_all(&folder) {
+        Ok(()) => Ok(folder),
+        Err(error) => Err(failed(format!("{}: {error}", folder.display()))),
+    }
+}
+
+fn failed(fact: String) -> Error {
+    Error::outside("picture", fact)
+}
+
+/// Space around a figure and between its rows and panels; heights of a title and a note.
+const MARGIN: i32 = 28;
+const GAP: i32 = 34;
+const LINE: i32 = 24;
+
+/// Rows of panels.
+#[derive(Default)]
+pub(crate) struct Figure(Vec<Vec<Panel>>);
+
+impl Figure {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// One more row, below the others.
+    pub(crate) fn row(mut self, panels: impl IntoIterator<Item = Panel>) -> Self {
+        self.0.push(panels.into_iter().collect());
+        self
+    }
+
+    /// Draws the figure into `folder/name.png` and prints the path.
+    pub(crate) fn save(self, folder: &std::path::Path, name: &str) -> Result<()> {
+        let width = |row: &Vec<Panel>| row.iter().map(Panel::slot).sum::<i32>() + GAP * (row.len() as i32 - 1);
+        let height = |row: &Vec<Panel>| row.iter().map(Panel::height).max().unwrap_or(0);
+        let whole = self.0.iter().map(width).max().unwrap_or(0) + 2 * MARGIN;
+        let tall = self.0.iter().map(height).sum::<i32>() + GAP * (self.0.len() as i32 - 1) + 2 * MARGIN;
+        let mut canvas = Canvas::new(whole, tall);
+        let mut y = MARGIN;
+        for row in &self.0 {
+            let mut x = (whole - width(row)) / 2;
+            for panel in row {
+                let (left, top) = (x + (panel.slot() - panel.width) / 2, y + (height(row) - panel.height()) / 2);
+                panel.draw(&mut canvas, left, top)?;
+                x += panel.slot() + GAP;
+            }
+            y += height(row) + GAP;
+        }
+        let path = folder.join(format!("{name}.png"));
+        canvas.write(&path).map_err(|fact| failed(format!("{}: {fact}", path.display())))?;
+        println!("drew {}", path.display());
+        Ok(())
+    }
+}
+
+/// Something to look at, with a title above and a note below.
+pub(crate) struct Panel {
+    width: i32,
+    content: i32,
+    title: String,
+    note: String,
+    paint: Box<dyn Fn(&mut Canvas, i32, i32) -> Result<()>>,
+}
+
+impl Panel {
+    /// A drawing of its own: `paint` is given the canvas and the upper left corner.
+    pub(crate) fn drawing(
+        width: i32,
+        height: i32,
+        paint: impl Fn(&mut Canvas, i32, i32) -> Result<()> + 'static,
+    ) -> Self {
+        Self { width, content: height, title: String::new(), note: String::new(), paint: Box::new(paint) }
+    }
+
+    /// A grid of squares, each with a colour and perhaps a text; `lines` between them or none.
+    pub(crate) fn cells(
+        [rows, columns]: [usize; 2],
+        cell: i32,
+        lines: bool,
+        of: impl Fn(usize, usize) -> (Colour, String) + 'static,
+    ) -> Self {
+        let (width, height) = (columns as i32 * cell, rows as i32 * cell);
+        Self::drawing(width, height, move |canvas, x, y| {
+            for (i, j) in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
+                let (colour, text) = of(i, j);
+                let (left, top) = (x + j as i32 * cell, y + i as i32 * cell);
+                canvas.fill(left, top, cell, cell, colour)?;
+                if lines {
+                    canvas.frame(left, top, cell, cell, GREY)?;
+                }
+                if !text.is_empty() {
+                    let size = (cell / 2).min(cell * 8 / (5 * text.chars().count() as i32)).clamp(9, 20);
+                    let ink = if canvas::is_dark(colour) { WHITE } else { INK };
+                    canvas.text(left + cell / 2, top + cell / 2, size, &text, ink)?;
+                }
+            }
+            canvas.frame(x, y, width, height, GREY)
+        })
+    }
+
+    /// A picture of three channels, red, green and blue from 0 to 1, or of one, black to white.
+    pub(crate) fn image(image: &Tensor, cell: i32) -> Result<Self> {
+        let [.., rows, columns] = image.shape()[..] else { return Err(failed("expected an image".into())) };
+        let (values, size) = (image.to_vec(), rows * columns);
+        Ok(Self::cells([rows, columns], cell, false, move |i, j| {
+            let channel = |c: usize| (values[(c * size + i * columns + j) % values.len()] * 255.0).round() as u8;
+            (Colour(channel(0), channel(1), channel(2)), String::new())
+        }))
+    }
+
+    /// One channel of numbers of either sign: red below zero, white at zero, blue above.
+    pub(crate) fn signed(plane: &Tensor, cell: i32) -> Result<Self> {
+        Self::heat(plane, cell, false)
+    }
+
+    /// As `signed`, with the numbers written into the cells.
+    pub(crate) fn weights(plane: &Tensor, cell: i32) -> Result<Self> {
+        Self::heat(plane, cell, true)
+    }
+
+    fn heat(plane: &Tensor, cell: i32, write: bool) -> Result<Self> {
+        let [.., rows, columns] = plane.shape()[..] else { return Err(failed("expected a plane".into())) };
+        let values = plane.to_vec();
+        let largest = values.iter().fold(1e-6f32, |largest, x| largest.max(x.abs()));
+        Ok(Self::cells([rows, columns], cell, write, move |i, j| {
+            let value = values[i * columns + j];
+            let colour = mix(WHITE, if value < 0.0 { RED } else { BLUE }, (value / largest).abs());
+            (colour, if write { short(value) } else { String::new() })
+        }))
+    }
+
+    /// A small matrix of numbers; `colour` says which cell is marked with which colour.
+    pub(crate) fn table<T: Element>(
+        matrix: &Tensor<T>,
+        cell: i32,
+        colour: impl Fn(usize, usize) -> Colour + 'static,
+    ) -> Result<Self> {
+        let [.., rows, columns] = matrix.shape()[..] else { return Err(failed("expected a matrix".into())) };
+        let values = matrix.to_vec();
+        Ok(Self::cells([rows, columns], cell, true, move |i, j| {
+            (colour(i, j), short(values[i * columns + j].as_f64() as f32))
+        }))
+    }
+
+    /// A sign between panels, such as "=".
+    pub(crate) fn sign(text: &str) -> Self {
+        let text = text.to_string();
+        Self::drawing(20, 28, move |canvas, x, y| canvas.text(x + 10, y + 14, 28, &text, GREY))
+    }
+
+    /// An arrow between panels, with a word on it.
+    pub(crate) fn arrow(word: &str) -> Self {
+        let word = word.to_string();
+        let width = canvas::text_width(&word, 14).max(44) + 12;
+        Self::drawing(width, 40, move |canvas, x, y| {
+            canvas.text(x + width / 2, y + 7, 14, &word, GREY)?;
+            canvas.line(&[(x, y + 20), (x + width - 5, y + 20)], 2, GREY)?;
+            canvas.polygon(&[(x + width, y + 20), (x + width - 9, y + 15), (x + width - 9, y + 25)], GREY)
+        })
+    }
+
+    /// Names of colours, side by side.
+    pub(crate) fn legend(entries: &[(&str, Colour)]) -> Self {
+        let entries: Vec<_> = entries.iter().map(|(name, colour)| (name.to_string(), *colour)).collect();
+        let widths: Vec<_> = entries.iter().map(|(name, _)| canvas::text_width(name, 15) + 60).collect();
+        Self::drawing(widths.iter().sum::<i32>() - 28, 20, move |canvas, mut x, y| {
+            for ((name, colour), width) in entries.iter().zip(&widths) {
+                canvas.line(&[(x, y + 10), (x + 24, y + 10)], 4, *colour)?;
+                canvas.text_after(x + 32, y + 10, 15, name, INK)?;
+                x += width;
+            }
+            Ok(())
+        })
+    }
+
+    /// With a title above.
+    pub(crate) fn titled(self, title: impl Into<String>) -> Self {
+        Self { title: title.into(), ..self }
+    }
+
+    /// With a note below.
+    pub(crate) fn noted(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
+    }
+
+    /// The width that the panel takes, its texts included.
+    fn slot(&self) -> i32 {
+        self.width.max(canvas::text_width(&self.title, 16)).max(canvas::text_width(&self.note, 14))
+    }
+
+    /// Title and note take the same room, so that neighbours in a row are centred on one line.
+    fn height(&self) -> i32 {
+        let texts = if self.title.is_empty() && self.note.is_empty() { 0 } else { 2 * LINE };
+        self.content + texts
+    }
+
+    fn draw(&self, canvas: &mut Canvas, x: i32, y: i32) -> Result<()> {
+        let middle = x + self.width / 2;
+        let top = y + (self.height() - self.content) / 2;
+        canvas.text(middle, top - LINE / 2 - 3, 16, &self.title, INK)?;
+        (self.paint)(canvas, x, top)?;
+        canvas.text(middle, top + self.content + LINE / 2 + 2, 14, &self.note, GREY)
+    }
+}
+
+/// A number in as few digits as say it, at most two after the point.
+fn short(value: f32) -> String {
+    let text = format!("{value:.2}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if text == "-0" { "0".into() } else { text.replace('-', "−") }
+}
