@@ -71,15 +71,15 @@ fn on_a_picture(folder: &std::path::Path) -> Result<()> {
     let edges: Tensor = Tensor::from([[[[-1.0, -1.0, -1.0], [0.0; 3], [1.0, 1.0, 1.0]]; 3]]);
 
     let mut figure = Figure::new();
-    for (name, weight) in [("drawn at random (Xavier, normal)", random), ("looks for level edges", edges)] {
+    for (name, weight) in [("Xavier, at random", random), ("looks for level edges", edges)] {
         *conv.weight.value_mut() = weight;
         let features = conv.predict(&image)?;
         let (w, y) = (conv.weight.value(), &features);
         println!("{name}: {} · {} gives {}", image.shape(), w.shape(), y.shape());
-        let plane = |c: isize| Panel::weights(&w.slice(&[(..).into(), (c..c + 1).into()])?, 36);
+        let plane = |c: isize| Panel::weights(&w.slice(&[(..).into(), (c..c + 1).into()])?, 44);
         figure = figure.row([
             Panel::image(&image, 4)?.titled("a picture").noted("3 channels of 64×64"),
-            Panel::sign("∗"),
+            Panel::sign("*"),
             plane(0)?.titled("red"),
             plane(1)?.titled("green").noted(name),
             plane(2)?.titled("blue"),

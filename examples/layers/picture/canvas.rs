@@ -6,7 +6,10 @@ use std::path::Path;
 use std::sync::Once;
 
 use plotters::prelude::*;
-use plotters::style::{FontStyle, register_font, text_anchor::{HPos, Pos, VPos}};
+use plotters::style::{
+    FontStyle, register_font,
+    text_anchor::{HPos, Pos, VPos},
+};
 use retrograd::prelude::Result;
 
 pub(crate) use plotters::style::RGBColor as Colour;
@@ -26,7 +29,8 @@ pub(super) const FINE: i32 = 3;
 
 /// `share` of the way from one colour to another.
 pub(crate) fn mix(from: Colour, to: Colour, share: f32) -> Colour {
-    let mix = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * share.clamp(0.0, 1.0)).round() as u8;
+    let mix =
+        |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * share.clamp(0.0, 1.0)).round() as u8;
     Colour(mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
 }
 
@@ -74,7 +78,7 @@ impl Canvas {
 
     /// A filled rectangle.
     pub(crate) fn fill(&mut self, x: i32, y: i32, width: i32, height: i32, colour: Colour) -> Result<()> {
-        let corners = [(x * FINE, y * FINE), ((x + width) * FINE - 1, (y + height) * FINE - 1)];
+        let corners = [(x * FINE, y * FINE), ((x + width) * FINE, (y + height) * FINE)];
         drawn(self.area().draw(&Rectangle::new(corners, colour.filled())))
     }
 
@@ -99,7 +103,9 @@ impl Canvas {
     /// Points of their own.
     pub(crate) fn dots(&mut self, points: &[(f32, f32)], colour: Colour) -> Result<()> {
         let area = self.area();
-        points.iter().try_for_each(|point| drawn(area.draw(&Circle::new(fine(point), FINE + 1, colour.filled()))))
+        points
+            .iter()
+            .try_for_each(|point| drawn(area.draw(&Circle::new(fine(point), FINE + 1, colour.filled()))))
     }
 
     /// A filled polygon.
@@ -124,7 +130,14 @@ impl Canvas {
     }
 
     /// A text that ends at a point.
-    pub(crate) fn text_before(&mut self, x: i32, y: i32, size: i32, text: &str, colour: Colour) -> Result<()> {
+    pub(crate) fn text_before(
+        &mut self,
+        x: i32,
+        y: i32,
+        size: i32,
+        text: &str,
+        colour: Colour,
+    ) -> Result<()> {
         self.write_text(x, y, size, text, colour, HPos::Right)
     }
 
@@ -143,7 +156,9 @@ impl Canvas {
         for rows in self.bytes.chunks_exact(3 * fine * fine * width) {
             for at in 0..3 * width {
                 let (pixel, channel) = (at / 3, at % 3);
-                let byte = |i: usize| u32::from(rows[3 * (i / fine * fine * width + pixel * fine + i % fine) + channel]);
+                let byte = |i: usize| {
+                    u32::from(rows[3 * (i / fine * fine * width + pixel * fine + i % fine) + channel])
+                };
                 let sum: u32 = (0..fine * fine).map(byte).sum();
                 small.push((sum / (fine * fine) as u32) as u8);
             }

@@ -60,7 +60,8 @@ impl Figure {
 
     /// Draws the figure into `folder/name.png` and prints the path.
     pub(crate) fn save(self, folder: &std::path::Path, name: &str) -> Result<()> {
-        let width = |row: &Vec<Panel>| row.iter().map(Panel::slot).sum::<i32>() + GAP * (row.len() as i32 - 1);
+        let width =
+            |row: &Vec<Panel>| row.iter().map(Panel::slot).sum::<i32>() + GAP * (row.len() as i32 - 1);
         let height = |row: &Vec<Panel>| row.iter().map(Panel::height).max().unwrap_or(0);
         let whole = self.0.iter().map(width).max().unwrap_or(0) + 2 * MARGIN;
         let tall = self.0.iter().map(height).sum::<i32>() + GAP * (self.0.len() as i32 - 1) + 2 * MARGIN;
@@ -69,7 +70,8 @@ impl Figure {
         for row in &self.0 {
             let mut x = (whole - width(row)) / 2;
             for panel in row {
-                let (left, top) = (x + (panel.slot() - panel.width) / 2, y + (height(row) - panel.height()) / 2);
+                let (left, top) =
+                    (x + (panel.slot() - panel.width) / 2, y + (height(row) - panel.height()) / 2);
                 panel.draw(&mut canvas, left, top)?;
                 x += panel.slot() + GAP;
             }
@@ -86,6 +88,7 @@ impl Figure {
 pub(crate) struct Panel {
     width: i32,
     content: i32,
+    room: i32,
     title: String,
     note: String,
     paint: Box<dyn Fn(&mut Canvas, i32, i32) -> Result<()>>,
@@ -98,29 +101,34 @@ impl Panel {
         height: i32,
         paint: impl Fn(&mut Canvas, i32, i32) -> Result<()> + 'static,
     ) -> Self {
-        Self { width, content: height, title: String::new(), note: String::new(), paint: Box::new(paint) }
+        Self {
+            width,
+            content: height,
+            room: 0,
+            title: String::new(),
+            note: String::new(),
+            paint: Box::new(paint),
+        }
     }
 
-    /// A grid of squares, each with a colour and perhaps a text; `lines` between them or none.
+    /// A grid of squares, each of a colour; with `texts` in them, and lines between, or none.
     pub(crate) fn cells(
         [rows, columns]: [usize; 2],
         cell: i32,
-        lines: bool,
-        of: impl Fn(usize, usize) -> (Colour, String) + 'static,
+        texts: Option<Vec<String>>,
+        colour: impl Fn(usize, usize) -> Colour + 'static,
     ) -> Self {
         let (width, height) = (columns as i32 * cell, rows as i32 * cell);
+        let longest = texts.iter().flatten().map(|text| text.chars().count() as i32).max().unwrap_or(1);
+        let size = (cell / 2).min(cell * 3 / (2 * longest.max(1))).clamp(9, 18);
         Self::drawing(width, height, move |canvas, x, y| {
             for (i, j) in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
-                let (colour, text) = of(i, j);
                 let (left, top) = (x + j as i32 * cell, y + i as i32 * cell);
-                canvas.fill(left, top, cell, cell, colour)?;
-                if lines {
+                canvas.fill(left, top, cell, cell, colour(i, j))?;
+                if let Some(texts) = &texts {
+                    let ink = if canvas::is_dark(colour(i, j)) { WHITE } else { INK };
                     canvas.frame(left, top, cell, cell, GREY)?;
-                }
-                if !text.is_empty() {
-                    let size = (cell / 2).min(cell * 8 / (5 * text.chars().count() as i32)).clamp(9, 20);
-                    let ink = if canvas::is_dark(colour) { WHITE } else { INK };
-                    canvas.text(left + cell / 2, top + cell / 2, size, &text, ink)?;
+                    canvas.text(left + cell / 2, top + cell / 2, size, &texts[i * columns + j], ink)?;
                 }
             }
             canvas.frame(x, y, width, height, GREY)
@@ -131,9 +139,10 @@ impl Panel {
     pub(crate) fn image(image: &Tensor, cell: i32) -> Result<Self> {
         let [.., rows, columns] = image.shape()[..] else { return Err(failed("expected an image".into())) };
         let (values, size) = (image.to_vec(), rows * columns);
-        Ok(Self::cells([rows, columns], cell, false, move |i, j| {
-            let channel = |c: usize| (values[(c * size + i * columns + j) % values.len()] * 255.0).round() as u8;
-            (Colour(channel(0), channel(1), channel(2)), String::new())
+        Ok(Self::cells([rows, columns], cell, None, move |i, j| {
+            let channel =
+                |c: usize| (values[(c * size + i * columns + j) % values.len()] * 255.0).round() as u8;
+            Colour(channel(0), channel(1), channel(2))
         }))
     }
 
@@ -150,25 +159,22 @@ impl Panel {
     fn heat(plane: &Tensor, cell: i32, write: bool) -> Result<Self> {
         let [.., rows, columns] = plane.shape()[..] else { return Err(failed("expected a plane".into())) };
         let values = plane.to_vec();
+        let texts = write.then(|| texts(plane));
         let largest = values.iter().fold(1e-6f32, |largest, x| largest.max(x.abs()));
-        Ok(Self::cells([rows, columns], cell, write, move |i, j| {
+        Ok(Self::cells([rows, columns], cell, texts, move |i, j| {
             let value = values[i * columns + j];
-            let colour = mix(WHITE, if value < 0.0 { RED } else { BLUE }, (value / largest).abs());
-            (colour, if write { short(value) } else { String::new() })
+            mix(WHITE, if value < 0.0 { RED } else { BLUE }, (value / largest).abs())
         }))
     }
 
-    /// A small matrix of numbers; `colour` says which cell is marked with which colour.
+    /// A small matrix of numbers, each on the colour of its row and column.
     pub(crate) fn table<T: Element>(
         matrix: &Tensor<T>,
         cell: i32,
         colour: impl Fn(usize, usize) -> Colour + 'static,
     ) -> Result<Self> {
         let [.., rows, columns] = matrix.shape()[..] else { return Err(failed("expected a matrix".into())) };
-        let values = matrix.to_vec();
-        Ok(Self::cells([rows, columns], cell, true, move |i, j| {
-            (colour(i, j), short(values[i * columns + j].as_f64() as f32))
-        }))
+        Ok(Self::cells([rows, columns], cell, Some(texts(matrix)), colour))
     }
 
     /// A sign between panels, such as "=".
@@ -212,9 +218,15 @@ impl Panel {
         Self { note: note.into(), ..self }
     }
 
+    /// In the middle of at least this width, to stand below another panel.
+    pub(crate) fn within(self, room: i32) -> Self {
+        Self { room, ..self }
+    }
+
     /// The width that the panel takes, its texts included.
     fn slot(&self) -> i32 {
-        self.width.max(canvas::text_width(&self.title, 16)).max(canvas::text_width(&self.note, 14))
+        let text = canvas::text_width(&self.title, 16).max(canvas::text_width(&self.note, 14));
+        self.width.max(text - GAP / 2).max(self.room)
     }
 
     /// Title and note take the same room, so that neighbours in a row are centred on one line.
@@ -232,9 +244,16 @@ impl Panel {
     }
 }
 
-/// A number in as few digits as say it, at most two after the point.
-fn short(value: f32) -> String {
-    let text = format!("{value:.2}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    if text == "-0" { "0".into() } else { text.replace('-', "−") }
+/// The numbers of a tensor as texts: whole, or all with as many digits as the first two after the point need.
+fn texts<T: Element>(tensor: &Tensor<T>) -> Vec<String> {
+    let values: Vec<f64> = tensor.to_vec().into_iter().map(T::as_f64).collect();
+    let fits = |scale: f64| values.iter().all(|x| (x * scale - (x * scale).round()).abs() < 1e-4);
+    let digits = if fits(1.0) {
+        0
+    } else if fits(10.0) {
+        1
+    } else {
+        2
+    };
+    values.iter().map(|x| format!("{x:.digits$}").replace('-', "−")).collect()
 }

@@ -2,8 +2,8 @@
 
 use retrograd::prelude::Result;
 
-use super::canvas::{Canvas, Colour, GREY, INK, LIGHT, mix};
 use super::Panel;
+use super::canvas::{Canvas, Colour, GREY, INK, LIGHT, mix};
 
 /// Points that are joined, or that stand alone.
 pub(crate) struct Curve {

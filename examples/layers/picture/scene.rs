@@ -16,7 +16,9 @@ pub(crate) fn scene(size: usize) -> Result<Tensor> {
 
 /// The colour at (x, y), both from 0 to 1, y downwards: the first of the things that is there.
 fn colour(x: f32, y: f32) -> [f32; 3] {
-    let within = |left: f32, right: f32, top: f32, bottom: f32| (left..right).contains(&x) && (top..bottom).contains(&y);
+    let within = |left: f32, right: f32, top: f32, bottom: f32| {
+        (left..right).contains(&x) && (top..bottom).contains(&y)
+    };
     let distance = |cx: f32, cy: f32| (x - cx).hypot(y - cy);
     let door = within(0.36, 0.44, 0.66, 0.82);
     let window = within(0.53, 0.65, 0.62, 0.72);
