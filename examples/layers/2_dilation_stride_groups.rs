@@ -26,7 +26,8 @@ fn main() -> Result<()> {
     depthwise(&folder)
 }
 
-/// What an output sees, we ask the tape: its gradient is nonzero at those inputs, and at no others.
+/// What does the output at an index see, of an input of a shape? We ask the tape: its gradient is nonzero at those
+/// inputs, and at no others.
 fn seen(conv: &impl Layer, input: &[usize], output: &[isize]) -> Result<Tensor> {
     let tape = Tape::new();
     let x = tape.leaf(Tensor::ones(input)?);
@@ -50,10 +51,9 @@ fn windows<const N: usize>(folder: &std::path::Path, settings: [(&str, ConvBuild
             let of = |seen: &Tensor| seen.as_slice()[7 * i + j] != 0.0;
             overlay(of(&first), of(&second))
         };
-        inputs
-            .push(Panel::cells([7, 7], 28, Some(vec![String::new(); 49]), colours).titled(name).noted(sees));
+        inputs.push(Panel::grid([7, 7], 28, colours).titled(name).noted(sees));
         let colours = move |i, j| overlay((i, j) == (0, 0), (i, j) == (0, 1));
-        let cells = Panel::cells([rows, rows], 28, Some(vec![String::new(); rows * rows]), colours);
+        let cells = Panel::grid([rows, rows], 28, colours);
         outputs.push(cells.titled(format!("output {rows}×{rows}")).within(7 * 28));
     }
     let legend =
@@ -83,7 +83,7 @@ fn channels(folder: &std::path::Path) -> Result<()> {
             joined.extend(seen.to_vec().into_iter().map(|x| x > 0.0));
         }
         let colours = move |i: usize, j: usize| if joined[4 * i + j] { BLUE } else { WHITE };
-        let cells = Panel::cells([4, 4], 32, Some(vec![String::new(); 16]), colours);
+        let cells = Panel::grid([4, 4], 32, colours);
         panels.push(cells.titled(format!("groups = {groups}")).noted(format!("{} weights", weight.numel())));
     }
     let note = Panel::legend(&[("output channel (row) sees input channel (column)", BLUE)]);

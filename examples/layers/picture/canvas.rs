@@ -36,7 +36,7 @@ pub(crate) fn mix(from: Colour, to: Colour, share: f32) -> Colour {
 
 /// Whether text on the colour is better white.
 pub(super) fn is_dark(Colour(red, green, blue): Colour) -> bool {
-    3 * u32::from(red) + 6 * u32::from(green) + u32::from(blue) < 1450
+    3 * u32::from(red) + 6 * u32::from(green) + u32::from(blue) < 1510
 }
 
 /// A font of `size`, of the bundled kind: the machine may have none.

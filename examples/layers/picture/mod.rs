@@ -84,14 +84,19 @@ impl Figure {
     }
 }
 
+/// Draws on a canvas, from the upper left corner (x, y) on.
+type Paint = Box<dyn Fn(&mut Canvas, i32, i32) -> Result<()>>;
+
 /// Something to look at, with a title above and a note below.
 pub(crate) struct Panel {
     width: i32,
+    /// The height without the texts.
     content: i32,
+    /// The least width to take.
     room: i32,
     title: String,
     note: String,
-    paint: Box<dyn Fn(&mut Canvas, i32, i32) -> Result<()>>,
+    paint: Paint,
 }
 
 impl Panel {
@@ -133,6 +138,15 @@ impl Panel {
             }
             canvas.frame(x, y, width, height, GREY)
         })
+    }
+
+    /// A grid of squares without texts.
+    pub(crate) fn grid(
+        [rows, columns]: [usize; 2],
+        cell: i32,
+        colour: impl Fn(usize, usize) -> Colour + 'static,
+    ) -> Self {
+        Self::cells([rows, columns], cell, Some(vec![String::new(); rows * columns]), colour)
     }
 
     /// A picture of three channels, red, green and blue from 0 to 1, or of one, black to white.
