@@ -23,7 +23,7 @@ fn main() -> Result<()> {
     let xavier = || Box::new(XavierNormal::default()) as Box<dyn Init<f32>>;
     // What a linear layer begins as: uniform in ±1/√inputs, which is small for a ReLU. Kaiming's weights have the
     // deviation √(2/inputs), because a ReLU lets half of the signal through; the last ones are larger by half.
-    let default = Uniform { bound: 1.0 / (WIDTH as f64).sqrt() };
+    let default = Uniform::by_fan_in(&[WIDTH, WIDTH].into())?;
     let kaiming = KaimingNormal::default();
     let large = XavierNormal::gain(1.5 * 2f64.sqrt());
     let networks: [Network; 5] = [
