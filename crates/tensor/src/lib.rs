@@ -30,7 +30,9 @@ mod tensor;
 mod window;
 
 pub use conv::{Geometry, Patches, Sliding, Slot};
-pub use cross_entropy::{ClassTargets, check_smoothing, class_axis, class_count, class_weights};
+pub use cross_entropy::ClassTargets;
+#[doc(hidden)]
+pub use cross_entropy::{check_smoothing, class_axis, class_count, class_weights};
 pub use element::{Element, Float};
 pub use error::{Error, Result};
 pub use layout::Slice;

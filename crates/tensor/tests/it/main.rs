@@ -3,6 +3,7 @@
 
 mod adjoint;
 mod arrange;
+mod cross_entropy;
 mod elementwise;
 mod errors;
 mod index;
