@@ -203,7 +203,7 @@ pairwise! {
         [target |x, t| t.ln().sub(x)?.shift(1.0)]
 
     /// eᵗ·(t − x), of a target that is a logarithm itself.
-    LogDivergence {} "kl_div_log_target":
+    LogDivergence {} "kl_div":
         |x, t| t.exp() * (t - x);
         |_x, t| -t.exp();
         [target |x, t| t.exp().mul(&t.sub(x)?.shift(1.0))?]

@@ -2,21 +2,33 @@
 
 use retrograd_autograd::Var;
 use retrograd_autograd::loss::Reduction;
-use retrograd_tensor::{Error, Float, Result, Tensor, keepdim};
+use retrograd_tensor::{Error, Float, Result, Tensor};
 
-/// The refusal of operands of other shapes than expected.
+/// Checks that all broadcast to one shape, and have as many axes as each other.
 #[track_caller]
-fn expect_shapes<T: Float>(op: &'static str, all: &[&Var<T>]) -> Result<()> {
-    if all.iter().any(|x| x.shape() != all[0].shape()) {
-        let found: Vec<String> = all.iter().map(|x| x.shape().to_string()).collect();
-        return Err(Error::new(op, format!("expected operands of one shape, found {}", found.join(", "))));
+fn check_shapes<T: Float>(op: &'static str, operands: &[&Var<T>]) -> Result<()> {
+    let mut joint = operands[0].shape().clone();
+    for x in operands {
+        if x.rank() != joint.rank() {
+            let found: Vec<String> = operands.iter().map(|x| x.shape().to_string()).collect();
+            let fact = format!("expected operands of as many axes as each other, found {}", found.join(", "));
+            return Err(Error::new(op, fact));
+        }
+        joint = joint.broadcast(op, x.shape())?;
     }
     Ok(())
 }
 
+/// x where the mask is true, elsewhere 0.
 #[track_caller]
 fn or_zero<T: Float>(mask: &Tensor<bool>, x: &Var<T>) -> Result<Var<T>> {
     Var::where_(mask, x, &Var::from(Tensor::scalar(T::ZERO)))
+}
+
+/// max(0, x), whose slope at 0 is 1 in losses: of two that tie, neither is far enough from the other.
+#[track_caller]
+fn hinge<T: Float>(x: &Var<T>) -> Result<Var<T>> {
+    or_zero(&x.value().map(|x| x >= T::ZERO || x.is_nan()), x)
 }
 
 /// x where the target is 1, and max(0, margin − x) where it is −1: x is a distance, which is to be small or large.
@@ -44,14 +56,15 @@ impl Default for HingeEmbeddingLoss {
 }
 
 impl HingeEmbeddingLoss {
-    /// The loss; `target` has the shape of `input` and holds 1 or −1 (for any other number both terms count).
+    /// The loss; `target` broadcasts with `input` and holds 1 or −1 (for any other number both terms count).
     ///
     /// # Errors
-    /// If the shapes differ.
+    /// If the shapes do not broadcast.
     #[track_caller]
     pub fn forward<T: Float>(&self, input: &Var<T>, target: &Var<T>) -> Result<Var<T>> {
-        expect_shapes("hinge_embedding_loss", &[input, target])?;
-        let far = or_zero(&target.value().map(|y| y != T::ONE), &input.neg().shift(self.margin).relu())?;
+        input.shape().broadcast("hinge_embedding_loss", target.shape())?;
+        let far = hinge(&input.neg().shift(self.margin))?;
+        let far = or_zero(&target.value().map(|y| y != T::ONE), &far)?;
         let near = or_zero(&target.value().map(|y| y != -T::ONE), input)?;
         self.reduction.of(&near.add(&far)?)
     }
@@ -75,14 +88,14 @@ pub struct MarginRankingLoss {
 }
 
 impl MarginRankingLoss {
-    /// The loss of three operands of one shape.
+    /// The loss of three operands that broadcast and have as many axes as each other.
     ///
     /// # Errors
-    /// If the shapes differ.
+    /// If the shapes do not fit.
     #[track_caller]
     pub fn forward<T: Float>(&self, input1: &Var<T>, input2: &Var<T>, target: &Var<T>) -> Result<Var<T>> {
-        expect_shapes("margin_ranking_loss", &[input1, input2, target])?;
-        self.reduction.of(&input2.sub(input1)?.mul(target)?.shift(self.margin).relu())
+        check_shapes("margin_ranking_loss", &[input1, input2, target])?;
+        self.reduction.of(&hinge(&input2.sub(input1)?.mul(target)?.shift(self.margin))?)
     }
 }
 
@@ -105,27 +118,27 @@ pub struct CosineEmbeddingLoss {
 }
 
 impl CosineEmbeddingLoss {
-    /// The loss of vectors `[n, d]` or `[d]`; the target is `[n]` or a scalar, 1 or −1 (any other number gives 0).
+    /// The loss of vectors `[n, d]` with a target `[n]`, or of `[d]` with a scalar; all broadcast. The target is 1 or
+    /// −1 (any other number gives 0).
     ///
     /// # Errors
     /// If the shapes do not fit.
     #[track_caller]
     pub fn forward<T: Float>(&self, input1: &Var<T>, input2: &Var<T>, target: &Var<T>) -> Result<Var<T>> {
         let op = "cosine_embedding_loss";
-        expect_shapes(op, &[input1, input2])?;
-        if ![1, 2].contains(&input1.rank()) || target.shape()[..] != input1.shape()[..input1.rank() - 1] {
+        if ![1, 2].contains(&input1.rank()) || target.rank() + 1 != input1.rank() {
             let (x, target) = (input1.shape(), target.shape());
             let fact = format!(
                 "expected vectors [n, d] and a target [n], or [d] and a scalar, found {x} and {target}"
             );
             return Err(Error::new(op, fact));
         }
+        check_shapes(op, &[input1, input2, &target.unsqueeze(-1)?])?;
         // Vectors of zeros have a cosine of 0, and a gradient.
-        let square = |x: &Var<T>| Ok::<_, Error>(x.square().sum(-1)?.shift(1e-12));
-        let lengths = square(input1)?.mul(&square(input2)?)?.sqrt();
-        let cosine = input1.mul(input2)?.sum(-1)?.div(&lengths)?;
+        let squares = [input1.square().sum(-1)?.shift(1e-12), input2.square().sum(-1)?.shift(1e-12)];
+        let cosine = input1.mul(input2)?.sum(-1)?.div(&squares[0].mul(&squares[1])?.sqrt())?;
         let near = or_zero(&target.value().map(|y| y == T::ONE), &cosine.neg().shift(1.0))?;
-        let far = or_zero(&target.value().map(|y| y == -T::ONE), &cosine.shift(-self.margin).relu())?;
+        let far = or_zero(&target.value().map(|y| y == -T::ONE), &hinge(&cosine.shift(-self.margin))?)?;
         self.reduction.of(&near.add(&far)?)
     }
 }
@@ -146,7 +159,7 @@ impl CosineEmbeddingLoss {
 pub struct TripletMarginLoss {
     /// By how much nearer, above 0.
     pub margin: f64,
-    /// Of which norm the distance is, above 0; ∞ is the largest difference.
+    /// Of which norm the distance is; ∞ is the largest difference.
     pub p: f64,
     /// ε, which keeps the distance of equals away from the root's infinite slope.
     pub eps: f64,
@@ -164,19 +177,17 @@ impl Default for TripletMarginLoss {
 }
 
 impl TripletMarginLoss {
-    /// The loss of vectors `[n, d]` or `[d]`, all of one shape.
+    /// The loss of vectors `[n, d]` or `[d]`, which broadcast and have as many axes as each other.
     ///
     /// # Errors
-    /// If the shapes differ or are those of scalars, or the margin or the norm is not above 0.
+    /// If the shapes do not fit or are those of scalars, or the margin is not above 0.
     #[track_caller]
     pub fn forward<T: Float>(&self, anchor: &Var<T>, positive: &Var<T>, negative: &Var<T>) -> Result<Var<T>> {
         let op = "triplet_margin_loss";
-        for (what, setting) in [("margin", self.margin), ("norm", self.p)] {
-            if setting.is_nan() || setting <= 0.0 {
-                return Err(Error::new(op, format!("expected a {what} above 0, found {setting}")));
-            }
+        if self.margin.is_nan() || self.margin <= 0.0 {
+            return Err(Error::new(op, format!("expected a margin above 0, found {}", self.margin)));
         }
-        expect_shapes(op, &[anchor, positive, negative])?;
+        check_shapes(op, &[anchor, positive, negative])?;
         if anchor.rank() == 0 {
             return Err(Error::new(op, "expected vectors [n, d] or [d], found scalars"));
         }
@@ -185,29 +196,11 @@ impl TripletMarginLoss {
         if self.swap {
             far = far.minimum(&self.distance(positive, negative)?)?;
         }
-        self.reduction.of(&near.sub(&far)?.shift(self.margin).relu())
+        self.reduction.of(&hinge(&near.sub(&far)?.shift(self.margin))?)
     }
 
-    /// ‖x − y + ε‖ₚ along the last axis; its slope at 0 is 0.
     #[track_caller]
     fn distance<T: Float>(&self, x: &Var<T>, y: &Var<T>) -> Result<Var<T>> {
-        let d = x.sub(y)?.shift(self.eps);
-        if self.p == 1.0 {
-            return d.abs().sum(-1);
-        }
-        if self.p.is_infinite() {
-            return d.abs().amax(-1);
-        }
-        // Relative to the largest difference, so that no power overflows.
-        let largest = d.value().abs().amax(keepdim(-1))?;
-        let scale = Var::from(largest.map(|x| if x > T::ZERO { x } else { T::ONE }));
-        let d = d.div(&scale)?;
-        let powers = if self.p == 2.0 { d.square() } else { d.abs().powf(self.p) };
-        let sum = powers.sum(keepdim(-1))?;
-        let nothing = sum.value().map(|sum| sum == T::ZERO);
-        let zero = Var::from(Tensor::scalar(T::ZERO));
-        let tame = Var::where_(&nothing, &Var::from(Tensor::scalar(T::ONE)), &sum)?;
-        let root = if self.p == 2.0 { tame.sqrt() } else { tame.powf(1.0 / self.p) };
-        Var::where_(&nothing, &zero, &root.mul(&scale)?)?.squeeze(-1)
+        x.sub(y)?.shift(self.eps).norm(-1, self.p)
     }
 }

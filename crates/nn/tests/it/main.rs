@@ -6,6 +6,7 @@ mod convolutions;
 mod gradients;
 mod init;
 mod layers;
+mod losses;
 mod missing;
 mod modules;
 mod naive;
