@@ -67,7 +67,8 @@ pub mod prelude {
     };
     pub use crate::data::{DataLoader, Dataset, Images, digits};
     pub use crate::nn::init::{
-        Fan, KaimingNormal, KaimingUniform, Nonlinearity, XavierNormal, XavierUniform,
+        Constant, Dirac, Eye, Fan, Init, KaimingNormal, KaimingUniform, Nonlinearity, Normal, Ones,
+        Orthogonal, TruncatedNormal, Uniform, XavierNormal, XavierUniform, Zeros,
     };
     pub use crate::nn::*;
     pub use crate::tensor::{Error, Float, Result, Shape, Tensor, keepdim};

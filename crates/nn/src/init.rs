@@ -4,7 +4,7 @@
 //! shape alone: that is PyTorch's rule, also for grouped and for transposed convolutions.
 //! [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html)
 
-use rand::Rng;
+use rand::{Rng, RngExt};
 use retrograd_tensor::{Error, Float, Result, Shape, Tensor};
 
 /// Draws the initial value of a parameter.
@@ -263,6 +263,53 @@ impl<T: Float> Init<T> for Normal {
     fn sample(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>> {
         finite(self.std)?;
         Ok(Tensor::<f64>::randn(shape, &mut &mut *rng)?.map(|z| self.mean + z * self.std).cast())
+    }
+}
+
+/// Normal within `[low, high]`: the numbers that the normal distribution has there, as often as it has them.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.trunc_normal_)
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TruncatedNormal {
+    /// The mean before the tails are cut.
+    pub mean: f64,
+    /// The deviation before the tails are cut, above 0.
+    pub std: f64,
+    /// The least number; may be −∞.
+    pub low: f64,
+    /// The largest number; may be ∞.
+    pub high: f64,
+}
+
+/// The standard normal distribution within two deviations.
+impl Default for TruncatedNormal {
+    fn default() -> Self {
+        Self { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 }
+    }
+}
+
+/// Uniform numbers are kept as often as the density is there, relative to its largest value, e^(−d·(m + d/2)) at d
+/// from the mode m (in deviations, from the mean). Where that is below e⁻⁴⁰ nothing is drawn, so that in the far tail,
+/// too, one in some forty is kept.
+impl<T: Float> Init<T> for TruncatedNormal {
+    fn sample(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>> {
+        let Self { mean, std, low, high } = *self;
+        let mode = mean.max(low).min(high);
+        let m = (mode - mean) / std;
+        if !std.is_finite() || std <= 0.0 || low.is_nan() || high.is_nan() || low > high || !m.is_finite() {
+            let fact = format!(
+                "expected finite mean and deviation > 0 and bounds low ≤ high, found {mean}, {std}, {low} and {high}"
+            );
+            return Err(Error::new("init", fact));
+        }
+        let reach = 80.0 / (m.abs() + m.hypot(80f64.sqrt()));
+        let (least, most) = (((low - mode) / std).max(-reach), ((high - mode) / std).min(reach));
+        let draw = || loop {
+            let d = least + (most - least) * rng.random::<f64>();
+            if rng.random::<f64>() <= (-d * (m + d / 2.0)).exp() {
+                break T::from_f64((mode + std * d).max(low).min(high));
+            }
+        };
+        Tensor::from_fn(shape, draw)
     }
 }
 

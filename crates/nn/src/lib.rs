@@ -10,6 +10,7 @@ mod losses;
 mod missing;
 mod module;
 pub mod optim;
+mod pattern;
 mod schedulers;
 mod summary;
 

@@ -1,9 +1,14 @@
 //! Modules: what holds parameters, and how they are found by path.
 
 use std::fmt;
+use std::panic::Location;
 
+use rand::Rng;
 use retrograd_autograd::{Buffer, ParamId, Parameter, Update};
 use retrograd_tensor::{Error, Float, Result, Shape, Tensor};
+
+use crate::init::Init;
+use crate::pattern::matches;
 
 /// Something that holds parameters and buffers: a layer, a model, a parameter itself.
 ///
@@ -89,6 +94,35 @@ pub trait Module<T: Float = f32> {
             }
         });
         outcome
+    }
+
+    /// Draws new values for the parameters whose paths match `pattern`, in which `*` stands for any text:
+    /// `model.initialize("*.weight", &XavierNormal::default(), rng)?`.
+    ///
+    /// # Errors
+    /// If no path matches, or the initialiser is not defined for a shape; the model is unchanged then.
+    #[track_caller]
+    fn initialize(&mut self, pattern: &str, init: &dyn Init<T>, rng: &mut dyn Rng) -> Result<()> {
+        // A call of a trait object does not hand on its line.
+        let line = Location::caller();
+        let mut drawn = Vec::new();
+        for (path, parameter) in self.parameters() {
+            if matches(pattern, &path) {
+                let value = init.sample(parameter.value().shape(), rng);
+                drawn.push((parameter.id(), value.map_err(|error| error.called_from(line).within(&path))?));
+            }
+        }
+        if drawn.is_empty() {
+            return Err(Error::new("initialize", format!("the model has no parameters `{pattern}`")));
+        }
+        self.visit_mut(&Path::ROOT, &mut |_, item| {
+            if let ItemMut::Parameter(parameter) = item
+                && let Some((_, value)) = drawn.iter().find(|(id, _)| *id == parameter.id())
+            {
+                *parameter.value_mut() = value.clone();
+            }
+        });
+        Ok(())
     }
 
     /// Stops training every parameter of this module.

@@ -7,9 +7,9 @@ use std::iter::once;
 use retrograd_autograd::{Gradients, ParamId, Parameter};
 use retrograd_tensor::{Error, Float, Result, Tensor};
 
-use super::pattern::matches;
 use super::{Optimizer, Setting, check, walk};
 use crate::Module;
+use crate::pattern::matches;
 
 /// The formula of an optimizer, with its settings.
 ///

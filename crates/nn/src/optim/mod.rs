@@ -7,7 +7,6 @@ mod adam;
 mod descent;
 mod lion;
 mod nadam;
-mod pattern;
 mod radam;
 mod rmsprop;
 mod sgd;

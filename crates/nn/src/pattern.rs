@@ -1,7 +1,7 @@
 //! Patterns of paths.
 
 /// Whether `path` is of `pattern`, in which `*` stands for any text, also for none.
-pub(super) fn matches(pattern: &str, path: &str) -> bool {
+pub(crate) fn matches(pattern: &str, path: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == path };
     let Some(mut path) = path.strip_prefix(start) else { return false };
     let Some((middle, end)) = rest.rsplit_once('*') else { return path.ends_with(rest) };
