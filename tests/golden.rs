@@ -31,6 +31,7 @@ families! {
     average_pooling_agrees_with_pytorch: "avg_pool";
     convolution_agrees_with_pytorch: "conv";
     transposed_convolution_agrees_with_pytorch: "conv_transpose";
+    further_layers_agree_with_pytorch: "further";
     initialisers_draw_from_the_distributions_of_pytorch: "init";
     linear_layers_agree_with_pytorch: "linear";
     losses_agree_with_pytorch: "loss";

@@ -1,11 +1,13 @@
 //! Initialisers: gains, and whether many draws have the bounds, the mean and the deviation that they should.
 
+use std::panic::Location;
+
 use retrograd::nn::init::{
-    Fan, Init, KaimingNormal, KaimingUniform, Nonlinearity, XavierNormal, XavierUniform,
+    Fan, Init, KaimingNormal, KaimingUniform, Nonlinearity, Normal, Uniform, XavierNormal, XavierUniform,
 };
 use retrograd::nn::{Conv, ConvTranspose, Linear, Parameter};
 use retrograd::prelude::{SeedableRng, StdRng};
-use retrograd::tensor::{Float, Result};
+use retrograd::tensor::{Float, Result, Shape};
 use serde_json::Value;
 
 use super::call::Call;
@@ -31,44 +33,81 @@ pub(super) fn check<T: Float>(case: &Case) -> Outcome {
     }
 }
 
+/// Draws once as a doubtful configuration says, in which what is not said is PyTorch's default: the shapes
+/// of the results.
+pub(super) fn attempt<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Shape>> {
+    if call.op() == "calculate_gain" {
+        nonlinearity(call.argument("nonlinearity"), call.argument("param"))?.gain();
+        return Ok(Vec::new());
+    }
+    let options = call.argument("options");
+    let option = |name: &str, default: f64| options[name].as_f64().unwrap_or(default);
+    let fan = || fan(options.get("mode").unwrap_or(&Value::from("fan_in")));
+    let nonlinearity =
+        || nonlinearity(options.get("nonlinearity").unwrap_or(&Value::from("leaky_relu")), &options["a"]);
+    let gain = option("gain", 1.0);
+    let init: Box<dyn Init<T>> = match call.argument("initializer").as_str() {
+        Some("xavier_normal") => Box::new(XavierNormal::gain(gain)),
+        Some("xavier_uniform") => Box::new(XavierUniform::gain(gain)),
+        Some("kaiming_normal") => Box::new(KaimingNormal { fan: fan()?, nonlinearity: nonlinearity()? }),
+        Some("kaiming_uniform") => Box::new(KaimingUniform { fan: fan()?, nonlinearity: nonlinearity()? }),
+        Some("normal") => Box::new(Normal { mean: option("mean", 0.0), std: option("std", 1.0) }),
+        Some("uniform") => Box::new(Uniform { low: option("a", 0.0), high: option("b", 1.0) }),
+        _ => return Err(Stop::unknown("no such initialiser")),
+    };
+    let drawn = init.sample(&call.shape("shape")?, &mut StdRng::seed_from_u64(1));
+    // A call of a trait object does not hand on its line.
+    let drawn = drawn.map_err(|error| error.called_from(Location::caller()))?;
+    Ok(vec![drawn.shape().clone()])
+}
+
 fn initialiser<T: Float>(call: &Call<'_, T>) -> Outcome<Box<dyn Init<T>>> {
     Ok(match call.op() {
         "xavier_normal" => Box::new(XavierNormal::gain(call.float("gain")?)),
         "xavier_uniform" => Box::new(XavierUniform::gain(call.float("gain")?)),
-        "kaiming_normal" => {
-            Box::new(KaimingNormal { fan: fan(call)?, nonlinearity: nonlinearity(call, "a")? })
-        }
-        "kaiming_uniform" => {
-            Box::new(KaimingUniform { fan: fan(call)?, nonlinearity: nonlinearity(call, "a")? })
-        }
+        "kaiming_normal" => Box::new(KaimingNormal {
+            fan: fan(call.argument("mode"))?,
+            nonlinearity: followed_by(call, "a")?,
+        }),
+        "kaiming_uniform" => Box::new(KaimingUniform {
+            fan: fan(call.argument("mode"))?,
+            nonlinearity: followed_by(call, "a")?,
+        }),
         _ => return Err(Stop::unknown("no such initialiser")),
     })
 }
 
-fn fan<T: Float>(call: &Call<'_, T>) -> Outcome<Fan> {
-    match call.argument("mode").as_str() {
+fn fan(mode: &Value) -> Outcome<Fan> {
+    match mode.as_str() {
         Some("fan_in") => Ok(Fan::In),
         Some("fan_out") => Ok(Fan::Out),
-        other => Err(Stop::unknown(format!("mode {other:?}"))),
+        _ => Err(Stop::Inexpressible(format!("mode {mode}"))),
     }
 }
 
 /// The nonlinearity; `slope` names the argument that only the leaky rectifier looks at.
-fn nonlinearity<T: Float>(call: &Call<'_, T>, slope: &str) -> Outcome<Nonlinearity> {
-    let slope = call.argument(slope).as_f64().unwrap_or(0.01);
-    Ok(match call.argument("nonlinearity").as_str() {
+fn followed_by<T: Float>(call: &Call<'_, T>, slope: &str) -> Outcome<Nonlinearity> {
+    nonlinearity(call.argument("nonlinearity"), call.argument(slope))
+}
+
+fn nonlinearity(name: &Value, slope: &Value) -> Outcome<Nonlinearity> {
+    let slope = match slope {
+        Value::Null => 0.01,
+        slope => slope.as_f64().ok_or_else(|| Stop::Inexpressible(format!("a slope of {slope}")))?,
+    };
+    Ok(match name.as_str() {
         Some("linear" | "conv1d" | "conv2d" | "conv3d") => Nonlinearity::Linear,
         Some("sigmoid") => Nonlinearity::Sigmoid,
         Some("tanh") => Nonlinearity::Tanh,
         Some("relu") => Nonlinearity::Relu,
         Some("leaky_relu") => Nonlinearity::LeakyRelu(slope),
         Some("selu") => Nonlinearity::Selu,
-        other => return Err(Stop::unknown(format!("nonlinearity {other:?}"))),
+        _ => return Err(Stop::Inexpressible(format!("nonlinearity {name}"))),
     })
 }
 
 fn check_gain<T: Float>(call: &Call<'_, T>, case: &Case) -> Outcome {
-    let (found, expected) = (nonlinearity(call, "param")?.gain(), number(case.field("expect"), "gain"));
+    let (found, expected) = (followed_by(call, "param")?.gain(), number(case.field("expect"), "gain"));
     call.all_taken()?;
     near("gain", found, expected, 1e-12)
 }

@@ -144,7 +144,7 @@ fn judge(case: &Case) -> Outcome<Accepted> {
     match call.op() {
         "optimizer" => return Ok(Accepted::of(&optim::attempt(&call)?)),
         "lr_scheduler" => return Ok(Accepted { shapes: lr_scheduler::attempt(&call)?, nan: false }),
-        "init" | "calculate_gain" => return Ok(Accepted::of(&init::attempt(&call)?)),
+        "init" | "calculate_gain" => return Ok(Accepted { shapes: init::attempt(&call)?, nan: false }),
         _ => {}
     }
     let outputs = compute(&call)?;

@@ -1,8 +1,9 @@
 //! Losses.
 
 use retrograd::nn::{
-    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, KLDivLoss, KLDivReduction, L1Loss, MSELoss,
-    NLLLoss, Reduction, SmoothL1Loss,
+    BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, HingeEmbeddingLoss, HuberLoss,
+    KLDivLoss, KLDivReduction, L1Loss, MSELoss, MarginRankingLoss, NLLLoss, Reduction, SmoothL1Loss,
+    TripletMarginLoss,
 };
 use retrograd::tensor::{Float, Tensor};
 
@@ -51,6 +52,34 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
                 },
             };
             KLDivLoss { log_target: call.flag_or("log_target", false)?, reduction }.forward(call.x()?, target()?)?
+        }
+        "hinge_embedding_loss" => {
+            HingeEmbeddingLoss { margin: call.float("margin")?, reduction: reduction(call)? }
+                .forward(call.x()?, target()?)?
+        }
+        "margin_ranking_loss" => {
+            MarginRankingLoss { margin: call.float("margin")?, reduction: reduction(call)? }.forward(
+                call.var("x1")?,
+                call.var("x2")?,
+                target()?,
+            )?
+        }
+        "cosine_embedding_loss" => {
+            CosineEmbeddingLoss { margin: call.float("margin")?, reduction: reduction(call)? }.forward(
+                call.var("x1")?,
+                call.var("x2")?,
+                target()?,
+            )?
+        }
+        "triplet_margin_loss" => {
+            let loss = TripletMarginLoss {
+                margin: call.float("margin")?,
+                p: call.float("p")?,
+                eps: call.float("eps")?,
+                swap: call.flag("swap")?,
+                reduction: reduction(call)?,
+            };
+            loss.forward(call.var("anchor")?, call.var("positive")?, call.var("negative")?)?
         }
         _ => return Ok(None),
     };
