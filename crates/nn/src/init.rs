@@ -369,7 +369,7 @@ impl Default for Dirac {
 impl<T: Float> Init<T> for Dirac {
     fn sample(&self, shape: &Shape, _: &mut dyn Rng) -> Result<Tensor<T>> {
         let groups = self.groups;
-        if !(3..=5).contains(&shape.rank()) || groups == 0 || shape[0] % groups != 0 {
+        if !(3..=5).contains(&shape.rank()) || groups == 0 || !shape[0].is_multiple_of(groups) {
             let fact = format!(
                 "expected a weight of 3 to 5 axes with a multiple of {groups} outputs, found shape {shape}"
             );

@@ -226,15 +226,16 @@ impl KLDivLoss {
     /// If the shapes differ.
     #[track_caller]
     pub fn forward<T: Float>(&self, input: &Var<T>, target: &Var<T>) -> Result<Var<T>> {
-        let reduced = |reduction| loss::kl_div(input, target, self.log_target, reduction);
-        match self.reduction {
-            KLDivReduction::None => reduced(Reduction::None),
-            KLDivReduction::Mean => reduced(Reduction::Mean),
-            KLDivReduction::Sum => reduced(Reduction::Sum),
-            KLDivReduction::BatchMean => {
-                let examples = input.shape().first().copied().unwrap_or(1);
-                Ok(reduced(Reduction::Sum)?.divide(examples as f64))
-            }
+        let reduction = match self.reduction {
+            KLDivReduction::None => Reduction::None,
+            KLDivReduction::Mean => Reduction::Mean,
+            KLDivReduction::Sum | KLDivReduction::BatchMean => Reduction::Sum,
+        };
+        let reduced = loss::kl_div(input, target, self.log_target, reduction)?;
+        if self.reduction != KLDivReduction::BatchMean {
+            return Ok(reduced);
         }
+        let examples = input.shape().first().copied().unwrap_or(1);
+        Ok(reduced.divide(examples as f64))
     }
 }
