@@ -84,7 +84,8 @@ impl<'a, T: Float> Call<'a, T> {
 
     /// All the inputs `x0`, `x1`, ….
     pub(super) fn series(&self) -> Outcome<Vec<&Var<T>>> {
-        let names = (0..).map(|i| format!("x{i}")).take_while(|name| self.case.names("inputs").contains(&&**name));
+        let names =
+            (0..).map(|i| format!("x{i}")).take_while(|name| self.case.names("inputs").contains(&&**name));
         names.map(|name| self.var(&name)).collect()
     }
 

@@ -23,6 +23,14 @@ impl Tolerance {
         Self { relative: usual.relative.max(wider), ..usual }
     }
 
+    /// Twice as wide in single precision.
+    pub(super) fn relaxed<T: Float>(self) -> Self {
+        match T::NAME {
+            "f64" => self,
+            _ => Self { relative: 2.0 * self.relative, absolute: 2.0 * self.absolute },
+        }
+    }
+
     /// # Errors
     /// If the tensors differ; tells which and by how much.
     pub(super) fn compare<T: Float>(self, name: &str, found: &Tensor<T>, expected: &Tensor<f64>) -> Outcome {

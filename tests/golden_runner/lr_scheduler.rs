@@ -110,11 +110,13 @@ pub(super) fn schedule(name: &Value, options: &Value) -> Outcome<Box<dyn Schedul
                 "eta_min" => built.eta_min(number(value)?),
             })?)
         }
-        "LinearLR" => Box::new(build!(options, LinearLR::new(count_or(at("total_iters"), 5)?), |built, value| {
-            "total_iters" => built,
-            "start_factor" => built.start_factor(number(value)?),
-            "end_factor" => built.end_factor(number(value)?),
-        })?),
+        "LinearLR" => {
+            Box::new(build!(options, LinearLR::new(count_or(at("total_iters"), 5)?), |built, value| {
+                "total_iters" => built,
+                "start_factor" => built.start_factor(number(value)?),
+                "end_factor" => built.end_factor(number(value)?),
+            })?)
+        }
         "ConstantLR" => {
             Box::new(build!(options, ConstantLR::new(count_or(at("total_iters"), 5)?), |built, value| {
                 "total_iters" => built,

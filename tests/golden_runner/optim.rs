@@ -2,7 +2,9 @@
 //! What an optimizer keeps has PyTorch's names.
 
 use retrograd::autograd::{Gradients, Parameter, Tape, Var};
-use retrograd::nn::{Adagrad, Adam, AdamW, Module, Optimizer, RMSprop, Schedule, Sgd, module};
+use retrograd::nn::{
+    Adadelta, Adagrad, Adam, AdamW, Module, NAdam, Optimizer, RAdam, RMSprop, Schedule, Sgd, module,
+};
 use retrograd::tensor::{Float, Result, Tensor};
 use serde_json::{Value, json};
 
@@ -254,6 +256,9 @@ macro_rules! set {
 }
 
 optimizers! {
+    Adadelta "Adadelta" { rho: number, eps: number, weight_decay: number, maximize: flag }
+    NAdam "NAdam" { betas: pair, eps: number, weight_decay: number, momentum_decay: number, maximize: flag }
+    RAdam "RAdam" { betas: pair, eps: number, weight_decay: number, maximize: flag }
     Sgd "SGD" {
         momentum: number,
         dampening: number,

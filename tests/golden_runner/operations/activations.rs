@@ -1,6 +1,8 @@
 //! Activation functions.
 
-use retrograd::nn::{ELU, GELU, Hardtanh, Layer, PReLU, RReLU, Softplus};
+use retrograd::nn::{
+    CELU, ELU, GELU, GLU, Hardshrink, Hardtanh, Layer, PReLU, RReLU, Softmin, Softplus, Softshrink, Threshold,
+};
 use retrograd::tensor::Float;
 
 use super::{Call, Outcome, Output, Stop};
@@ -12,6 +14,7 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
         "relu" => call.x()?.relu(),
         "relu6" => call.x()?.relu6(),
         "elu" => ELU { alpha: call.float("alpha")? }.forward(call.x()?)?,
+        "celu" => CELU::new(call.float("alpha")?)?.forward(call.x()?)?,
         "selu" => call.x()?.selu(),
         "gelu" => {
             let layer = match call.argument("approximate").as_str() {
@@ -28,6 +31,12 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
             layer.forward(call.x()?)?
         }
         "logsigmoid" => call.x()?.logsigmoid(),
+        "softsign" => call.x()?.softsign(),
+        "tanhshrink" => call.x()?.tanhshrink(),
+        "softshrink" => Softshrink::new(call.float("lambd")?)?.forward(call.x()?)?,
+        "hardshrink" => Hardshrink { lambda: call.float("lambd")? }.forward(call.x()?)?,
+        "threshold" => Threshold { threshold: call.float("threshold")?, value: call.float("value")? }
+            .forward(call.x()?)?,
         "hardtanh" => Hardtanh::new(call.float("min_val")?, call.float("max_val")?)?.forward(call.x()?)?,
         "hardsigmoid" => call.x()?.hardsigmoid(),
         "hardswish" => call.x()?.hardswish(),
@@ -48,6 +57,8 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
             call.x()?.rrelu_with_noise(call.var("noise")?.value())?
         }
         "softmax" => call.x()?.softmax(call.integer("dim")?)?,
+        "softmin" => Softmin { dim: call.integer("dim")? }.forward(call.x()?)?,
+        "glu" => GLU { dim: call.integer("dim")? }.forward(call.x()?)?,
         "log_softmax" => call.x()?.log_softmax(call.integer("dim")?)?,
         _ => return Ok(None),
     };

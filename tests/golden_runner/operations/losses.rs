@@ -51,7 +51,8 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
                     Reduction::Sum => KLDivReduction::Sum,
                 },
             };
-            KLDivLoss { log_target: call.flag_or("log_target", false)?, reduction }.forward(call.x()?, target()?)?
+            KLDivLoss { log_target: call.flag_or("log_target", false)?, reduction }
+                .forward(call.x()?, target()?)?
         }
         "hinge_embedding_loss" => {
             HingeEmbeddingLoss { margin: call.float("margin")?, reduction: reduction(call)? }

@@ -8,6 +8,7 @@ mod losses;
 mod normalization;
 mod padding;
 mod pooling;
+mod rearrangement;
 mod tensor_ops;
 mod upsampling;
 
@@ -27,6 +28,7 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T>>> {
         padding::compute,
         normalization::compute,
         pooling::compute,
+        rearrangement::compute,
         tensor_ops::compute,
         upsampling::compute,
     ];

@@ -1,7 +1,9 @@
 //! Normalisation. What keeps running statistics takes several batches in turn, each ended by the change of them.
 
 use retrograd::autograd::{Buffer, Parameter, Var};
-use retrograd::nn::{BatchNorm, GroupNorm, InstanceNorm, Layer, LayerNorm, Module};
+use retrograd::nn::{
+    BatchNorm, GroupNorm, InstanceNorm, Layer, LayerNorm, LocalResponseNorm, Module, RMSNorm,
+};
 use retrograd::tensor::Float;
 
 use super::{Call, Outcome, Output};
@@ -34,6 +36,22 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
             replace(&mut layer.weight, &mut layer.bias, call);
             layer.eps(call.float("eps")?).forward(call.x()?)?
         }
+        "rms_norm" => {
+            let mut layer = RMSNorm::new(call.shape("normalized_shape")?)?;
+            layer.weight = call.optional_parameter("weight");
+            let layer = match call.argument("eps") {
+                eps if eps.is_null() => layer,
+                _ => layer.eps(call.float("eps")?),
+            };
+            layer.forward(call.x()?)?
+        }
+        "local_response_norm" => LocalResponseNorm {
+            size: call.extent("size")?,
+            alpha: call.float("alpha")?,
+            beta: call.float("beta")?,
+            k: call.float("k")?,
+        }
+        .forward(call.x()?)?,
         _ => return Ok(None),
     };
     Ok(Some(vec![Output::Var(y)]))

@@ -3,7 +3,7 @@
 use std::num::NonZeroI64;
 
 use retrograd::autograd::Var;
-use retrograd::nn::{AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, Layer, MaxPool, MaxUnpool};
+use retrograd::nn::{AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, LPPool, Layer, MaxPool, MaxUnpool};
 use retrograd::tensor::Float;
 use serde_json::Value;
 
@@ -20,6 +20,9 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
         "avg_pool1d" => average::<1, T>(call)?,
         "avg_pool2d" => average::<2, T>(call)?,
         "avg_pool3d" => average::<3, T>(call)?,
+        "lp_pool1d" => by_norm::<1, T>(call)?,
+        "lp_pool2d" => by_norm::<2, T>(call)?,
+        "lp_pool3d" => by_norm::<3, T>(call)?,
         "max_pool1d" => return maximum::<1, T>(call).map(Some),
         "max_pool2d" => return maximum::<2, T>(call).map(Some),
         "max_pool3d" => return maximum::<3, T>(call).map(Some),
@@ -55,6 +58,15 @@ fn average<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
         },
     };
     Ok(layer.forward(call.x()?)?)
+}
+
+fn by_norm<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Var<T>> {
+    let layer = LPPool::<D>::new(call.float("norm_type")?, call.extents("kernel_size")?);
+    let layer = match call.argument("stride") {
+        Value::Null => layer,
+        _ => layer.stride(call.extents("stride")?),
+    };
+    Ok(layer.ceil_mode(call.flag("ceil_mode")?).forward(call.x()?)?)
 }
 
 /// One extent for each axis; null keeps the input's.

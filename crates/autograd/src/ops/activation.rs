@@ -256,7 +256,7 @@ impl<T: Float> Var<T> {
     pub fn glu(&self, axis: isize) -> Result<Var<T>> {
         let axis = self.shape().axis("glu", axis)?;
         let extent = self.shape()[axis];
-        if extent % 2 != 0 {
+        if !extent.is_multiple_of(2) {
             let fact = format!("expected two halves of axis {axis} of {}, found {extent}", self.shape());
             return Err(Error::new("glu", fact));
         }

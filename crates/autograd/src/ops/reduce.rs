@@ -68,7 +68,8 @@ impl<T: Float> Var<T> {
 }
 
 impl<T: Float> Var<T> {
-    /// The deviation over `axes`, the square root of [`var`](Self::var), ‖x − mean‖/√(n − `correction`); where it is 0, so is the gradient.
+    /// The deviation over `axes`, the square root of [`var`](Self::var), ‖x − mean‖/√(n − `correction`); where it
+    /// is 0, so is the gradient.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.std.html)
     ///
     /// # Errors

@@ -178,7 +178,7 @@ impl Pooling {
                 before: padding,
                 after: padding,
             };
-            sides[i] = Side::Sliding(pooled(op, i, axis, window.ceil_mode, D)?);
+            sides[i] = Side::Sliding(pooled(op, i, axis, window.ceil_mode)?);
         }
         Self::of(op, input, sides, D)
     }
@@ -320,7 +320,7 @@ pub(crate) fn check_input<const D: usize>(op: &'static str, input: &[usize]) -> 
 
 /// The axis with its output's extent, if there is one.
 #[track_caller]
-fn pooled(op: &'static str, i: usize, axis: Axis, ceil_mode: bool, rank: usize) -> Result<Axis> {
+fn pooled(op: &'static str, i: usize, axis: Axis, ceil_mode: bool) -> Result<Axis> {
     let Axis { input, kernel, stride, dilation, before: padding, .. } = axis;
     let at = axis_name(i);
     for (name, value) in [("input", input), ("kernel", kernel), ("stride", stride), ("dilation", dilation)] {
