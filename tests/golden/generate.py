@@ -102,7 +102,7 @@ def descend(optimizer, options, steps, w, b, A, T):
     """The parameters before each of `steps` steps and after the last, and what the steps were taken with."""
     parameters = {"w": w.clone().requires_grad_(), "b": b.clone().requires_grad_()}
     method = getattr(torch.optim, optimizer)(parameters.values(), **options)
-    rows = {name: [] for name in ("loss", "param.w", "grad.w", "param.b", "grad.b")}
+    rows = {name: [] for name in ("loss", "lr", "param.w", "grad.w", "param.b", "grad.b")}
     for step in range(steps + 1):
         for name, parameter in parameters.items():
             rows[f"param.{name}"].append(parameter.detach().clone())
@@ -114,6 +114,7 @@ def descend(optimizer, options, steps, w, b, A, T):
         method.zero_grad()
         loss.backward()
         rows["loss"].append(loss.detach())
+        rows["lr"].append(torch.tensor([group["lr"] for group in method.param_groups]))
         for name, parameter in parameters.items():
             rows[f"grad.{name}"].append(parameter.grad.clone())
         method.step()

@@ -42,8 +42,9 @@ impl Report {
         self.double.failed.is_empty() && self.single.failed.is_empty()
     }
 
-    pub(super) fn some_passed(&self) -> bool {
-        self.double.passed > 0
+    /// Whether nothing is unknown, and something passed.
+    pub(super) fn complete(&self) -> bool {
+        self.double.passed > 0 && self.double.unknown.is_empty() && self.single.unknown.is_empty()
     }
 }
 

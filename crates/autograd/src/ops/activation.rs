@@ -225,9 +225,9 @@ fn where_negative<N: Number>(x: N, yes: N, no: N) -> N {
     N::select(x.test(|x| x <= c(0.0)), yes, no)
 }
 
-/// x, but no more than the bound; NaN stays NaN.
+/// x, but no more than the bound, at which the slope is 0; NaN stays NaN.
 fn at_most<N: Number>(x: N, bound: f64) -> N {
-    N::select(x.test(|x| x > c(bound)), N::constant(bound), x)
+    N::select(x.test(|x| x >= c(bound)), N::constant(bound), x)
 }
 
 /// x, but no less than the bound; NaN stays NaN.
