@@ -607,11 +607,11 @@ impl<T: Float, const M: usize> Lanes<T, M> {
 
     /// Adds the terms of the elements at each place of slices of one length.
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "several slices are walked side by side")]
     fn add<const N: usize>(&mut self, x: [&[T]; N], terms: impl Fn([T; N]) -> [T; M]) {
         let vectors = x.map(|x| x.as_chunks::<LANES>().0);
         let count = vectors[0].len();
         let vectors = vectors.map(|vectors| &vectors[..count]);
-        #[expect(clippy::needless_range_loop, reason = "several slices are walked side by side")]
         for i in 0..count {
             for lane in 0..LANES {
                 self.add_one(lane, terms(std::array::from_fn(|n| vectors[n][i][lane])));

@@ -2,7 +2,7 @@
 //! [`Var`] are these with the arguments' defaults.
 //!
 //! Most are functions of an element and its target, followed by a weight and a reduction. Such a one is a
-//! [`Pairwise`]: its value and its slope, each of one pass over the elements.
+//! `Pairwise`: its value and its slope, each of one pass over the elements.
 
 use retrograd_tensor::{Error, Float, Result, Tensor};
 

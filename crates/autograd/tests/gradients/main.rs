@@ -31,13 +31,16 @@ type V = Var<f64>;
 type Unary = (&'static str, fn(&V) -> V);
 type Binary = (&'static str, fn(&V, &V) -> Result<V>);
 
+/// Gradients, of which some may not exist.
+type Gradients = Vec<Option<Tensor<f64>>>;
+
 /// A row of the table, the number of inputs forgotten.
 struct Case {
     name: &'static str,
     first: Box<dyn Fn() -> Result<()>>,
     second: Box<dyn Fn() -> Result<()>>,
     /// Gradients of both orders under a checkpoint, and without.
-    checkpointed: Box<dyn Fn() -> Result<[Vec<Option<Tensor<f64>>>; 2]>>,
+    checkpointed: Box<dyn Fn() -> Result<[Gradients; 2]>>,
     /// The names of the operations that the function itself records.
     operations: Box<dyn Fn() -> Result<Vec<&'static str>>>,
 }

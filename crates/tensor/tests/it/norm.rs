@@ -6,8 +6,11 @@ use crate::oracle::{assert_close, rng};
 
 const EPS: f64 = 1e-3;
 
-/// The group and the channel of each element, from the definitions: by batch, by 2 groups of channels, by row.
-fn layouts(shape: [usize; 3]) -> [(&'static str, Groups, Vec<(usize, usize)>); 3] {
+/// A name, the groups, and the group and the channel of each element.
+type Layout = (&'static str, Groups, Vec<(usize, usize)>);
+
+/// From the definitions: by batch, by 2 groups of channels, by row.
+fn layouts(shape: [usize; 3]) -> [Layout; 3] {
     let [n, c, l] = shape;
     let whole = shape.into();
     let indices = (0..n).flat_map(move |i| (0..c).flat_map(move |j| (0..l).map(move |k| (i, j, k))));
