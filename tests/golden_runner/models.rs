@@ -72,7 +72,7 @@ impl<T: Float> Vgg<T> {
         for [inputs, outputs] in [[1, 8], [8, 16], [16, 24]] {
             features = features
                 .then(Conv2d::new(inputs, outputs, 3).padding(1).build(rng)?)
-                .then(BatchNorm2d::new(outputs).build()?)
+                .then(BatchNorm2d::new(outputs)?)
                 .then(ReLU)
                 .then(MaxPool2d::new(2));
         }

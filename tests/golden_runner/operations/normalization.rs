@@ -70,11 +70,11 @@ fn tracked<const D: usize, T: Float>(call: &Call<'_, T>) -> Outcome<Vec<Output<T
     }
     macro_rules! through_batches {
         ($Norm:ident) => {{
-            let layer = $Norm::<D, T>::new(call.extent("num_features")?)
+            let layer = $Norm::<D, T>::new(call.extent("num_features")?)?
                 .eps(call.float("eps")?)
                 .affine(call.flag("affine")?)
                 .track_running_stats(call.flag("track_running_stats")?);
-            let mut layer = layer.momentum(call.argument("momentum").as_f64()).build()?;
+            let mut layer = layer.momentum(call.argument("momentum").as_f64());
             replace(&mut layer.weight, &mut layer.bias, call);
             let buffers =
                 [("running_mean", &mut layer.running_mean), ("running_var", &mut layer.running_var)];

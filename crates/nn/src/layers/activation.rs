@@ -6,7 +6,7 @@ use retrograd_tensor::{Error, Float, Result, Tensor};
 
 use crate::{Layer, module};
 
-/// A row: documentation, the layer, its formula on a variable.
+/// A row: documentation with an example, the layer, its formula on a variable. `x` has any shape, `y` the same.
 macro_rules! activations {
     ($($(#[$doc:meta])* $Type:ident: |$x:ident| $y:expr;)*) => {$(
         $(#[$doc])*
@@ -27,55 +27,140 @@ macro_rules! activations {
 activations! {
     /// y = 1/(1 + e⁻ˣ), in (0, 1); y' = y(1 − y).
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, Sigmoid, Tensor};
+    /// let y = Sigmoid.predict(&Tensor::from([0.0f32, 200.0, -200.0]))?;
+    /// assert_eq!(y, Tensor::from([0.5, 1.0, 0.0]));
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     Sigmoid: |x| x.sigmoid();
 
     /// y = (eˣ − e⁻ˣ)/(eˣ + e⁻ˣ), in (−1, 1); y' = 1 − y².
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, Tanh, Tensor};
+    /// let y = Tanh.predict(&Tensor::scalar(2f64.ln()))?.item()?;
+    /// assert!((y - 0.6).abs() < 1e-12);
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     Tanh: |x| x.tanh();
 
     /// y = max(0, x); y' = 1 for x > 0, else 0. NaN passes through.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, ReLU, Tensor};
+    /// let y = ReLU.predict(&Tensor::from([-1.0f32, 0.0, 2.0]))?;
+    /// assert_eq!(y, Tensor::from([0.0, 0.0, 2.0]));
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     ReLU: |x| x.relu();
 
     /// y = min(max(0, x), 6); y' = 1 for 0 < x < 6, else 0.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, ReLU6, Tensor};
+    /// let y = ReLU6.predict(&Tensor::from([-1.0f32, 2.0, 8.0]))?;
+    /// assert_eq!(y, Tensor::from([0.0, 2.0, 6.0]));
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     ReLU6: |x| x.relu6();
 
     /// y = λx where x > 0, else λα(eˣ − 1), with λ = 1.0507009873554805 and α = 1.6732632423543772.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.SELU.html),
     /// [Klambauer et al. 2017](https://arxiv.org/abs/1706.02515)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, SELU, Tensor};
+    /// let y = SELU.predict(&Tensor::from([-200.0f64, 0.0, 1.0]))?;
+    /// assert_eq!(y.as_slice()[1..], [0.0, 1.050_700_987_355_480_5]);
+    /// assert!((y.as_slice()[0] + 1.758_099_340_847_376_6).abs() < 1e-12); // −λα
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     SELU: |x| x.selu();
 
     /// y = x·σ(x), σ being the logistic function; also known as swish.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.SiLU.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, SiLU, Tensor};
+    /// let y = SiLU.predict(&Tensor::scalar(3f64.ln()))?.item()?;
+    /// assert!((y - 0.75 * 3f64.ln()).abs() < 1e-12);
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     SiLU: |x| x.silu();
 
     /// y = x·tanh(ln(1 + eˣ)).
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Mish.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, Mish, Tensor};
+    /// let y = Mish.predict(&Tensor::scalar((3f64.sqrt() - 1.0).ln()))?.item()?;
+    /// assert!((y - 0.5 * (3f64.sqrt() - 1.0).ln()).abs() < 1e-12);
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     Mish: |x| x.mish();
 
     /// y = x/(1 + |x|), in (−1, 1).
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softsign.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, Softsign, Tensor};
+    /// let y = Softsign.predict(&Tensor::from([-1.0f32, 0.0, 3.0]))?;
+    /// assert_eq!(y, Tensor::from([-0.5, 0.0, 0.75]));
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     Softsign: |x| x.softsign();
 
     /// y = min(max(0, x + 3), 6)/6; y' = 1/6 for −3 < x < 3, else 0.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Hardsigmoid, Layer, Tensor};
+    /// let y = Hardsigmoid.predict(&Tensor::from([-4.0f32, 0.0, 1.5, 4.0]))?;
+    /// assert_eq!(y, Tensor::from([0.0, 0.5, 0.75, 1.0]));
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     Hardsigmoid: |x| x.hardsigmoid();
 
     /// y = x·min(max(0, x + 3), 6)/6.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardswish.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Hardswish, Layer, Tensor};
+    /// let y = Hardswish.predict(&Tensor::from([-4.0f32, -1.5, 1.0, 4.0]))?;
+    /// assert_eq!(y, Tensor::from([0.0, -0.375, 2.0 / 3.0, 4.0]));
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     Hardswish: |x| x.hardswish();
 
     /// y = ln σ(x) = −ln(1 + e⁻ˣ), σ being the logistic function.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, LogSigmoid, Tensor};
+    /// let y = LogSigmoid.predict(&Tensor::scalar(3f64.ln()))?.item()?;
+    /// assert!((y - 0.75f64.ln()).abs() < 1e-12);
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     LogSigmoid: |x| x.logsigmoid();
 
     /// y = x − tanh x; y' = tanh² x.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanhshrink.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, Tanhshrink, Tensor};
+    /// let y = Tanhshrink.predict(&Tensor::scalar(2f64.ln()))?.item()?;
+    /// assert!((y - (2f64.ln() - 0.6)).abs() < 1e-12);
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     Tanhshrink: |x| x.tanhshrink();
 }
 
-/// A row: documentation, the layer with its settings and their defaults, its formula on a variable.
+/// A row: documentation with an example, the layer with its settings and their defaults, its formula on a variable.
 macro_rules! adjustable {
     ($($(#[$doc:meta])* $Type:ident { $($(#[$about:meta])* $setting:ident: $S:ty = $default:expr),* }
         |$layer:ident, $x:ident| $y:expr;)*) => {$(
@@ -107,6 +192,13 @@ macro_rules! adjustable {
 adjustable! {
     /// y = x where x > 0, else negative_slope·x; the slope at 0 is negative_slope.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, LeakyReLU, Tensor};
+    /// let layer = LeakyReLU { negative_slope: 0.1 };
+    /// assert_eq!(layer.predict(&Tensor::from([-2.0f64, 3.0]))?, Tensor::from([-0.2, 3.0]));
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     LeakyReLU {
         /// The slope where x ≤ 0.
         negative_slope: f64 = 0.01
@@ -115,6 +207,14 @@ adjustable! {
     /// y = x where x > 0, else α(eˣ − 1); the slope at 0 is α.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ELU.html),
     /// [Clevert et al. 2015](https://arxiv.org/abs/1511.07289)
+    ///
+    /// ```
+    /// # use retrograd_nn::{ELU, Layer, Tensor};
+    /// let y = ELU { alpha: 2.0 }.predict(&Tensor::from([0.5f64.ln(), 3.0]))?;
+    /// assert!((y.as_slice()[0] + 1.0).abs() < 1e-12);
+    /// assert_eq!(y.as_slice()[1], 3.0);
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     ELU {
         /// −α is what y tends to for x → −∞.
         alpha: f64 = 1.0
@@ -122,6 +222,14 @@ adjustable! {
 
     /// y = ln(1 + e^(βx))/β, a smooth rectifier, and y = x where βx > threshold.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softplus.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, Softplus, Tensor};
+    /// let y = Softplus::default().predict(&Tensor::from([0.0f64, 30.0]))?;
+    /// assert!((y.as_slice()[0] - 2f64.ln()).abs() < 1e-12);
+    /// assert_eq!(y.as_slice()[1], 30.0);
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     Softplus {
         /// The sharpness of the bend.
         beta: f64 = 1.0,
@@ -131,15 +239,32 @@ adjustable! {
 
     /// y = x outside of [−λ, λ], else 0.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html)
+    ///
+    /// ```
+    /// # use retrograd_nn::{Hardshrink, Layer, Tensor};
+    /// let y = Hardshrink { lambda: 1.0 }.predict(&Tensor::from([-2.0f32, 0.5, 1.5]))?;
+    /// assert_eq!(y, Tensor::from([-2.0, 0.0, 1.5]));
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     Hardshrink {
         /// The bound λ; below 0 nothing is cut.
         lambda: f64 = 0.5
     } |layer, x| x.hardshrink(layer.lambda);
 
-    /// y = a·σ(b), a and b being the halves of x along an axis, which has an even extent, and σ the logistic
-    /// function. The forward pass fails if x has no such axis or its extent is odd.
+    /// y = a·σ(b), a and b being the halves of x along an axis, and σ the logistic function: `[…, 2m, …]` gives
+    /// `[…, m, …]`.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.GLU.html),
     /// [Dauphin et al. 2017](https://arxiv.org/abs/1612.08083)
+    ///
+    /// # Errors
+    /// `forward`: if `x` has no such axis, or its extent is odd.
+    ///
+    /// ```
+    /// # use retrograd_nn::{GLU, Layer, Tensor};
+    /// let y = GLU::default().predict(&Tensor::from([3.0f32, 4.0, 0.0, 200.0]))?;
+    /// assert_eq!(y, Tensor::from([1.5, 4.0]));
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     GLU {
         /// The axis; negative numbers count from the last.
         dim: isize = -1
@@ -150,7 +275,6 @@ adjustable! {
 macro_rules! along_an_axis {
     ($($(#[$doc:meta])* $Type:ident: $method:ident;)*) => {$(
         $(#[$doc])*
-        /// The forward pass fails if x has no such axis.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub struct $Type {
             /// The axis; negative numbers count from the last.
@@ -169,8 +293,11 @@ macro_rules! along_an_axis {
 }
 
 along_an_axis! {
-    /// y = eˣ/Σ eˣ along an axis: positive numbers that sum to 1.
+    /// y = eˣ/Σ eˣ along an axis: positive numbers that sum to 1, of the shape of `x`.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html)
+    ///
+    /// # Errors
+    /// `forward`: if `x` has no such axis.
     ///
     /// ```
     /// # use retrograd_nn::{Layer, Softmax, Tensor};
@@ -182,10 +309,31 @@ along_an_axis! {
 
     /// y = x − ln Σ eˣ along an axis, the logarithm of [`Softmax`].
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html)
+    ///
+    /// # Errors
+    /// `forward`: if `x` has no such axis.
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, LogSoftmax, Tensor};
+    /// let y = LogSoftmax { dim: -1 }.predict(&Tensor::from([[1000.0f32, 0.0], [5.0, 5.0]]))?;
+    /// assert_eq!(y, Tensor::from([[0.0, -1000.0], [-(2f32.ln()), -(2f32.ln())]]));
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     LogSoftmax: log_softmax;
 
     /// y = e⁻ˣ/Σ e⁻ˣ along an axis, the [`Softmax`] of −x.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmin.html)
+    ///
+    /// # Errors
+    /// `forward`: if `x` has no such axis.
+    ///
+    /// ```
+    /// # use retrograd_nn::{Layer, Softmin, Tensor};
+    /// let y = Softmin { dim: 0 }.predict(&Tensor::from([[0.0f64, 5.0], [3f64.ln(), 5.0]]))?;
+    /// assert!((y.as_slice()[0] - 0.75).abs() < 1e-12);
+    /// assert_eq!(y.as_slice()[3], 0.5);
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
     Softmin: softmin;
 }
 
@@ -224,6 +372,13 @@ impl<T: Float> Layer<T> for GELU {
 
 /// y = x limited to [min_val, max_val]; y' = 1 strictly between the bounds, else 0.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html)
+///
+/// ```
+/// # use retrograd_nn::{Hardtanh, Layer, Tensor};
+/// let y = Hardtanh::new(-1.0, 2.0)?.predict(&Tensor::from([-3.0f32, 0.5, 3.0]))?;
+/// assert_eq!(y, Tensor::from([-1.0, 0.5, 2.0]));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hardtanh {
     min_val: f64,
@@ -267,6 +422,14 @@ impl<T: Float> Layer<T> for Hardtanh {
 /// y = x where x > 0, else α(e^(x/α) − 1), whose slope is continuous for every α > 0.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.CELU.html),
 /// [Barron 2017](https://arxiv.org/abs/1704.07483)
+///
+/// ```
+/// # use retrograd_nn::{CELU, Layer, Tensor};
+/// let y = CELU::new(2.0)?.predict(&Tensor::from([2.0 * 0.5f64.ln(), 3.0]))?;
+/// assert!((y.as_slice()[0] + 1.0).abs() < 1e-12);
+/// assert_eq!(y.as_slice()[1], 3.0);
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CELU {
     alpha: f64,
@@ -304,6 +467,13 @@ impl<T: Float> Layer<T> for CELU {
 
 /// y = x where x > threshold, else value; y' = 1 there, else 0.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Threshold.html)
+///
+/// ```
+/// # use retrograd_nn::{Layer, Tensor, Threshold};
+/// let layer = Threshold { threshold: 1.0, value: -9.0 };
+/// assert_eq!(layer.predict(&Tensor::from([0.5f32, 1.0, 2.0]))?, Tensor::from([-9.0, -9.0, 2.0]));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Threshold {
     /// What x must exceed.
@@ -323,6 +493,13 @@ impl<T: Float> Layer<T> for Threshold {
 
 /// y = x − λ for x > λ, x + λ for x < −λ, else 0.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softshrink.html)
+///
+/// ```
+/// # use retrograd_nn::{Layer, Softshrink, Tensor};
+/// let y = Softshrink::new(0.5)?.predict(&Tensor::from([-2.0f32, 0.25, 0.75]))?;
+/// assert_eq!(y, Tensor::from([-1.5, 0.0, 0.25]));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Softshrink {
     lambda: f64,
@@ -363,6 +540,17 @@ impl<T: Float> Layer<T> for Softshrink {
 /// ∂y/∂w = x where x ≤ 0, else 0. Weight decay is best left off the slope.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html),
 /// [He et al. 2015](https://arxiv.org/abs/1502.01852)
+///
+/// # Errors
+/// `forward`: if there are several slopes, but not as many as `x` has channels.
+///
+/// ```
+/// # use retrograd_nn::{Layer, PReLU, Parameter, Tensor};
+/// let layer = PReLU { weight: Parameter::new(Tensor::from([0.5f32, 2.0])) }; // of two channels
+/// let y = layer.predict(&Tensor::from([[-4.0, -4.0], [1.0, -1.0]]))?;
+/// assert_eq!(y, Tensor::from([[-2.0, -8.0], [1.0, -2.0]]));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct PReLU<T: Float = f32> {
     /// The slopes, `[1]` or `[channels]`.
@@ -396,6 +584,15 @@ impl<T: Float> Layer<T> for PReLU<T> {
 /// tape's random numbers; in evaluation it is the mean (lower + upper)/2.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.RReLU.html),
 /// [Xu et al. 2015](https://arxiv.org/abs/1505.00853)
+///
+/// ```
+/// # use retrograd_nn::{Layer, RReLU, Tape, Tensor};
+/// let (layer, x) = (RReLU::new(0.25, 0.75)?, Tensor::from([-4.0f32, 2.0]));
+/// assert_eq!(layer.predict(&x)?, Tensor::from([-2.0, 2.0]));
+/// let trained = layer.forward(&Tape::new().constant(x))?;
+/// assert!((-3.0..=-1.0).contains(&trained.value().as_slice()[0]));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RReLU {
     lower: f64,

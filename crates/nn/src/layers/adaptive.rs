@@ -47,7 +47,8 @@ pub struct AdaptiveMaxPool<const D: usize> {
 }
 
 /// The average of each channel: `[n, c, …]` to `[n, c]`, [`AdaptiveAvgPool`] to 1 without the axes that are
-/// left.
+/// left. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html)
+/// has it as `AdaptiveAvgPool2d(1)` and `Flatten`.
 ///
 /// ```
 /// # use retrograd_nn::{GlobalAvgPool, Layer, Tensor};
@@ -62,7 +63,8 @@ pub struct AdaptiveMaxPool<const D: usize> {
 pub struct GlobalAvgPool;
 
 /// The maximum of each channel: `[n, c, …]` to `[n, c]`, [`AdaptiveMaxPool`] to 1 without the axes that are
-/// left.
+/// left. [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool2d.html)
+/// has it as `AdaptiveMaxPool2d(1)` and `Flatten`.
 ///
 /// ```
 /// # use retrograd_nn::{GlobalMaxPool, Layer, Tensor};

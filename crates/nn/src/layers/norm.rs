@@ -2,17 +2,18 @@
 //!
 //! Those that keep running statistics report them on the tape; the optimizer makes the change (see
 //! [`Change`]). `state_dict` has them under PyTorch's names and in its order.
-
-use std::marker::PhantomData;
+//!
+//! Each layer is made with PyTorch's defaults and changed by its settings, which cannot fail: for that it holds `ones`,
+//! of the shape of its weight. What they are is checked where it matters, in the forward pass.
 
 use retrograd_autograd::{Buffer, Change, Parameter, Tape, Var};
 use retrograd_tensor::{Error, Float, Moments, Result, Shape, Tensor};
 
 use crate::{Layer, module};
 
-/// A layer with running statistics, and its builder; they differ in what is there by default.
+/// The layers with running statistics; they differ in what is there by default.
 macro_rules! with_running_statistics {
-    ($($(#[$doc:meta])* $Norm:ident $Builder:ident $op:literal by default: $affine:literal, $tracked:literal;)*) => {$(
+    ($($(#[$doc:meta])* $Norm:ident by default: $affine:literal, $tracked:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug)]
         pub struct $Norm<const D: usize, T: Float = f32> {
@@ -30,46 +31,34 @@ macro_rules! with_running_statistics {
             pub eps: f64,
             /// How much of a batch's statistics the running ones take over.
             pub momentum: Option<f64>,
+            ones: Tensor<T>,
         }
 
         module!(
             $Norm<const D: usize; T> { weight, bias, running_mean, running_var, num_batches_tracked }
-            ignoring { eps, momentum }
+            ignoring { eps, momentum, ones }
         );
 
         impl<const D: usize, T: Float> $Norm<D, T> {
-            /// A layer for `num_features` channels, to be [built](
-            #[doc = concat!(stringify!($Builder), "::build).")]
-            #[expect(clippy::new_ret_no_self, reason = "a layer is built once its settings are known")]
-            pub fn new(num_features: usize) -> $Builder<D, T> {
-                $Builder {
-                    num_features,
+            /// For `num_features` channels: weights and variances begin as 1, biases and means as 0.
+            ///
+            /// # Errors
+            /// If there is no memory for so many features.
+            #[track_caller]
+            pub fn new(num_features: usize) -> Result<Self> {
+                let bare = Self {
+                    weight: None,
+                    bias: None,
+                    running_mean: None,
+                    running_var: None,
+                    num_batches_tracked: None,
                     eps: 1e-5,
                     momentum: Some(0.1),
-                    affine: $affine,
-                    tracked: $tracked,
-                    element: PhantomData,
-                }
+                    ones: Tensor::ones([num_features])?,
+                };
+                Ok(bare.affine($affine).track_running_stats($tracked))
             }
 
-            /// The running mean and variance, if they are tracked.
-            fn running(&self) -> Option<[&Buffer<T>; 2]> {
-                Some([self.running_mean.as_ref()?, self.running_var.as_ref()?])
-            }
-        }
-
-        #[doc = concat!("The settings of a [`", stringify!($Norm), "`] layer.")]
-        #[derive(Clone, Copy, Debug)]
-        pub struct $Builder<const D: usize, T: Float = f32> {
-            num_features: usize,
-            eps: f64,
-            momentum: Option<f64>,
-            affine: bool,
-            tracked: bool,
-            element: PhantomData<T>,
-        }
-
-        impl<const D: usize, T: Float> $Builder<D, T> {
             /// What is added to variances; 10⁻⁵ by default.
             pub fn eps(self, eps: f64) -> Self {
                 Self { eps, ..self }
@@ -83,33 +72,23 @@ macro_rules! with_running_statistics {
 
             #[doc = concat!("Whether there are a weight and a bias; `", stringify!($affine), "` by default.")]
             pub fn affine(self, affine: bool) -> Self {
-                Self { affine, ..self }
+                let [weight, bias] = weight_and_bias(&self.ones, affine);
+                Self { weight, bias, ..self }
             }
 
             #[doc = concat!("Whether there are running statistics; `", stringify!($tracked), "` by default.")]
             pub fn track_running_stats(self, tracked: bool) -> Self {
-                Self { tracked, ..self }
+                Self {
+                    running_mean: tracked.then(|| Buffer::new(self.ones.zeros_like())),
+                    running_var: tracked.then(|| Buffer::new(self.ones.clone())),
+                    num_batches_tracked: tracked.then(Buffer::count),
+                    ..self
+                }
             }
 
-            /// The layer: weights and variances are 1, biases and means 0.
-            ///
-            /// # Errors
-            /// If there are more features than can be addressed, or the momentum is not finite.
-            #[track_caller]
-            pub fn build(self) -> Result<$Norm<D, T>> {
-                if let Some(momentum) = self.momentum.filter(|momentum| !momentum.is_finite()) {
-                    return Err(Error::new($op, format!("expected a finite momentum, found {momentum}")));
-                }
-                let (ones, zeros) = (Tensor::ones([self.num_features])?, Tensor::zeros([self.num_features])?);
-                Ok($Norm {
-                    weight: self.affine.then(|| Parameter::new(ones.clone())),
-                    bias: self.affine.then(|| Parameter::new(zeros.clone())),
-                    running_mean: self.tracked.then(|| Buffer::new(zeros)),
-                    running_var: self.tracked.then(|| Buffer::new(ones)),
-                    num_batches_tracked: self.tracked.then(Buffer::count),
-                    eps: self.eps,
-                    momentum: self.momentum,
-                })
+            /// The running mean and variance, if they are tracked.
+            fn running(&self) -> Option<[&Buffer<T>; 2]> {
+                Some([self.running_mean.as_ref()?, self.running_var.as_ref()?])
             }
         }
     )*};
@@ -126,11 +105,12 @@ with_running_statistics! {
     /// [Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)
     ///
     /// # Errors
-    /// `forward`: if `x` has other axes or channels, or in training a channel has one value only or eps is not positive.
+    /// `forward`: if `x` has other axes or channels; in training also if a channel has one value only, eps is not
+    /// positive, or the momentum is not finite.
     ///
     /// ```
     /// # use retrograd_nn::{BatchNorm1d, Layer, Module, Tape, Tensor};
-    /// let mut layer: BatchNorm1d = BatchNorm1d::new(1).eps(1.0).momentum(0.5).build()?;
+    /// let mut layer: BatchNorm1d = BatchNorm1d::new(1)?.eps(1.0).momentum(0.5);
     /// let tape = Tape::new();
     /// let y = layer.forward(&tape.constant(Tensor::from([[1.0], [5.0], [1.0], [5.0], [3.0]])))?;
     /// assert!((y.value().as_slice()[1] - 2.0 / 4.2f32.sqrt()).abs() < 1e-6);
@@ -139,7 +119,7 @@ with_running_statistics! {
     /// assert_eq!(layer.running_mean.unwrap().value(), &Tensor::from([1.5]));
     /// # Ok::<(), retrograd_nn::Error>(())
     /// ```
-    BatchNorm BatchNormBuilder "batch_norm" by default: true, true;
+    BatchNorm by default: true, true;
 
     /// y = w·(x − mean)/√(var + eps) + b with the mean and the variance of each channel of each example over space.
     ///
@@ -150,16 +130,17 @@ with_running_statistics! {
     /// [Ulyanov et al. 2016](https://arxiv.org/abs/1607.08022)
     ///
     /// # Errors
-    /// `forward`: if `x` has other axes or channels, or a channel of an example has not two values.
+    /// `forward`: if `x` has other axes or channels, a channel of an example has not two values, or in training the
+    /// momentum is not finite.
     ///
     /// ```
     /// # use retrograd_nn::{InstanceNorm1d, Layer, Tensor};
-    /// let layer = InstanceNorm1d::new(2).eps(0.0).build()?;
+    /// let layer = InstanceNorm1d::new(2)?.eps(0.0);
     /// let y = layer.predict(&Tensor::from([[1.0f32, 3.0], [-10.0, 10.0]]))?;
     /// assert_eq!(y, Tensor::from([[-1.0, 1.0], [-1.0, 1.0]]));
     /// # Ok::<(), retrograd_nn::Error>(())
     /// ```
-    InstanceNorm InstanceNormBuilder "instance_norm" by default: false, false;
+    InstanceNorm by default: false, false;
 }
 
 /// Of features `[n, c]` or sequences `[n, c, length]`.
@@ -195,6 +176,11 @@ fn report<T: Float>(
     Ok(())
 }
 
+/// What a weight and a bias begin as, if they are to be there.
+fn weight_and_bias<T: Float>(ones: &Tensor<T>, there: bool) -> [Option<Parameter<T>>; 2] {
+    [there.then(|| Parameter::new(ones.clone())), there.then(|| Parameter::new(ones.zeros_like()))]
+}
+
 /// A parameter that may be there, on the tape of `x`.
 fn on<T: Float>(parameter: Option<&Parameter<T>>, x: &Var<T>) -> Option<Var<T>> {
     parameter.map(|parameter| parameter.on(x))
@@ -215,7 +201,7 @@ impl<const D: usize, T: Float> Layer<T> for BatchNorm<D, T> {
             return x.batch_norm_with(mean.value(), var.value(), weight, bias, self.eps);
         };
         let (y, moments) = x.batch_norm(weight, bias, self.eps)?;
-        fits("batch_norm", mean, x)?;
+        fits("batch_norm", mean, self.momentum, x)?;
         let before = match &self.num_batches_tracked {
             Some(count) => {
                 tape.report(count, Change::Increment);
@@ -252,7 +238,7 @@ impl<const D: usize, T: Float> Layer<T> for InstanceNorm<D, T> {
             return x.batch_norm_with(mean.value(), var.value(), weight, bias, self.eps);
         };
         let (y, moments) = x.instance_norm(weight, bias, self.eps)?;
-        fits("instance_norm", mean, x)?;
+        fits("instance_norm", mean, self.momentum, x)?;
         if let Some(weight) = self.momentum {
             let size = x.shape()[2..].iter().product();
             report(tape, [mean, var], &moments, size, |value| Change::Average { weight, value })?;
@@ -261,9 +247,12 @@ impl<const D: usize, T: Float> Layer<T> for InstanceNorm<D, T> {
     }
 }
 
-/// Checks that running statistics have as many channels as `x`.
+/// Checks that running statistics have as many channels as `x`, and can take over this much of a batch's.
 #[track_caller]
-fn fits<T: Float>(op: &'static str, running: &Buffer<T>, x: &Var<T>) -> Result<()> {
+fn fits<T: Float>(op: &'static str, running: &Buffer<T>, momentum: Option<f64>, x: &Var<T>) -> Result<()> {
+    if let Some(momentum) = momentum.filter(|momentum| !momentum.is_finite()) {
+        return Err(Error::new(op, format!("expected a finite momentum, found {momentum}")));
+    }
     if running.value().shape()[..] == [x.shape()[1]] {
         return Ok(());
     }
@@ -295,10 +284,10 @@ pub struct LayerNorm<T: Float = f32> {
     pub bias: Option<Parameter<T>>,
     /// What is added to variances.
     pub eps: f64,
-    normalized_shape: Shape,
+    ones: Tensor<T>,
 }
 
-module!(LayerNorm<T> { weight, bias } ignoring { eps, normalized_shape });
+module!(LayerNorm<T> { weight, bias } ignoring { eps, ones });
 
 impl<T: Float> LayerNorm<T> {
     /// Over the last axes, of these extents, with weights 1, biases 0 and eps = 10⁻⁵.
@@ -307,26 +296,26 @@ impl<T: Float> LayerNorm<T> {
     /// If there are no axes, or the shape has more elements than can be addressed.
     #[track_caller]
     pub fn new(normalized_shape: impl Into<Shape>) -> Result<Self> {
-        let normalized_shape = some_axes("layer_norm", normalized_shape.into())?;
-        let (ones, zeros) =
-            (Tensor::ones(normalized_shape.clone())?, Tensor::zeros(normalized_shape.clone())?);
-        let (weight, bias) = (Some(Parameter::new(ones)), Some(Parameter::new(zeros)));
-        Ok(Self { weight, bias, eps: 1e-5, normalized_shape })
+        let ones = Tensor::ones(some_axes("layer_norm", normalized_shape.into())?)?;
+        let [weight, bias] = weight_and_bias(&ones, true);
+        Ok(Self { weight, bias, eps: 1e-5, ones })
     }
 
-    /// What is added to variances.
+    /// What is added to variances; 10⁻⁵ by default.
     pub fn eps(self, eps: f64) -> Self {
         Self { eps, ..self }
     }
 
-    /// The layer without weight and bias: `elementwise_affine=False` in PyTorch.
-    pub fn without_affine(self) -> Self {
-        Self { weight: None, bias: None, ..self }
+    /// Whether there are a weight and a bias; there are by default.
+    pub fn elementwise_affine(self, affine: bool) -> Self {
+        let [weight, bias] = weight_and_bias(&self.ones, affine);
+        Self { weight, bias, ..self }
     }
 
-    /// The layer without bias: `bias=False` in PyTorch.
-    pub fn without_bias(self) -> Self {
-        Self { bias: None, ..self }
+    /// Whether there is a bias beside the weight; there is by default. Without a weight there is none.
+    pub fn bias(self, bias: bool) -> Self {
+        let bias = bias && self.weight.is_some();
+        Self { bias: bias.then(|| Parameter::new(self.ones.zeros_like())), ..self }
     }
 }
 
@@ -334,7 +323,7 @@ impl<T: Float> Layer<T> for LayerNorm<T> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         let [weight, bias] = [&self.weight, &self.bias].map(|parameter| on(parameter.as_ref(), x));
-        x.layer_norm(&self.normalized_shape, weight.as_ref(), bias.as_ref(), self.eps)
+        x.layer_norm(self.ones.shape(), weight.as_ref(), bias.as_ref(), self.eps)
     }
 }
 
@@ -359,10 +348,10 @@ pub struct RMSNorm<T: Float = f32> {
     pub weight: Option<Parameter<T>>,
     /// What is added to the mean square; if nothing is set, the machine epsilon of `T`.
     pub eps: Option<f64>,
-    normalized_shape: Shape,
+    ones: Tensor<T>,
 }
 
-module!(RMSNorm<T> { weight } ignoring { eps, normalized_shape });
+module!(RMSNorm<T> { weight } ignoring { eps, ones });
 
 impl<T: Float> RMSNorm<T> {
     /// Over the last axes, of these extents, with weights 1.
@@ -371,9 +360,8 @@ impl<T: Float> RMSNorm<T> {
     /// If there are no axes, or the shape has more elements than can be addressed.
     #[track_caller]
     pub fn new(normalized_shape: impl Into<Shape>) -> Result<Self> {
-        let normalized_shape = some_axes("rms_norm", normalized_shape.into())?;
-        let weight = Some(Parameter::new(Tensor::ones(normalized_shape.clone())?));
-        Ok(Self { weight, eps: None, normalized_shape })
+        let ones = Tensor::ones(some_axes("rms_norm", normalized_shape.into())?)?;
+        Ok(Self { weight: Some(Parameter::new(ones.clone())), eps: None, ones })
     }
 
     /// What is added to the mean square; the machine epsilon of `T` by default.
@@ -381,9 +369,9 @@ impl<T: Float> RMSNorm<T> {
         Self { eps: Some(eps), ..self }
     }
 
-    /// The layer without weight: `elementwise_affine=False` in PyTorch.
-    pub fn without_affine(self) -> Self {
-        Self { weight: None, ..self }
+    /// Whether there is a weight; there is by default.
+    pub fn elementwise_affine(self, affine: bool) -> Self {
+        Self { weight: affine.then(|| Parameter::new(self.ones.clone())), ..self }
     }
 }
 
@@ -391,7 +379,7 @@ impl<T: Float> Layer<T> for RMSNorm<T> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         let machine = if size_of::<T>() == size_of::<f32>() { f32::EPSILON.into() } else { f64::EPSILON };
-        x.rms_norm(&self.normalized_shape, on(self.weight.as_ref(), x).as_ref(), self.eps.unwrap_or(machine))
+        x.rms_norm(self.ones.shape(), on(self.weight.as_ref(), x).as_ref(), self.eps.unwrap_or(machine))
     }
 }
 
@@ -431,9 +419,10 @@ pub struct GroupNorm<T: Float = f32> {
     /// What is added to variances.
     pub eps: f64,
     num_groups: usize,
+    ones: Tensor<T>,
 }
 
-module!(GroupNorm<T> { weight, bias } ignoring { eps, num_groups });
+module!(GroupNorm<T> { weight, bias } ignoring { eps, num_groups, ones });
 
 impl<T: Float> GroupNorm<T> {
     /// `num_channels` channels in `num_groups` groups, with weights 1, biases 0 and eps = 10⁻⁵.
@@ -446,19 +435,20 @@ impl<T: Float> GroupNorm<T> {
             let fact = format!("{num_channels} channels do not divide into {num_groups} groups");
             return Err(Error::new("group_norm", fact));
         }
-        let (weight, bias) = (Tensor::ones([num_channels])?, Tensor::zeros([num_channels])?);
-        let (weight, bias) = (Some(Parameter::new(weight)), Some(Parameter::new(bias)));
-        Ok(Self { weight, bias, eps: 1e-5, num_groups })
+        let ones = Tensor::ones([num_channels])?;
+        let [weight, bias] = weight_and_bias(&ones, true);
+        Ok(Self { weight, bias, eps: 1e-5, num_groups, ones })
     }
 
-    /// What is added to variances.
+    /// What is added to variances; 10⁻⁵ by default.
     pub fn eps(self, eps: f64) -> Self {
         Self { eps, ..self }
     }
 
-    /// The layer without weight and bias: `affine=False` in PyTorch.
-    pub fn without_affine(self) -> Self {
-        Self { weight: None, bias: None, ..self }
+    /// Whether there are a weight and a bias; there are by default.
+    pub fn affine(self, affine: bool) -> Self {
+        let [weight, bias] = weight_and_bias(&self.ones, affine);
+        Self { weight, bias, ..self }
     }
 }
 
