@@ -63,12 +63,33 @@ impl Nonlinearity {
 }
 
 /// Xavier (Glorot), normal: deviation gain·√(2/(fan_in + fan_out)).
+/// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_normal_),
 /// [Glorot & Bengio 2010](https://proceedings.mlr.press/v9/glorot10a.html)
+///
+/// ```
+/// # use retrograd_nn::{Tensor, init::{Init, XavierNormal}};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let w: Tensor = XavierNormal::gain(5.0 / 3.0).sample(&[80, 120].into(), rng)?; // before a tanh
+/// let deviation = w.var(.., 0.0)?.item()?.sqrt();
+/// assert!((deviation - 5.0 / 3.0 * 0.1).abs() < 0.01);
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct XavierNormal(f64);
 
 /// Xavier (Glorot), uniform: ±gain·√(6/(fan_in + fan_out)).
+/// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.xavier_uniform_),
 /// [Glorot & Bengio 2010](https://proceedings.mlr.press/v9/glorot10a.html)
+///
+/// ```
+/// # use retrograd_nn::{Tensor, init::{Init, XavierUniform}};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let w: Tensor = XavierUniform::default().sample(&[2, 4].into(), rng)?;
+/// assert!(w.as_slice().iter().all(|w| w.abs() <= 1.0));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct XavierUniform(f64);
 
@@ -103,7 +124,18 @@ pub enum Fan {
 }
 
 /// Kaiming (He), normal: deviation gain/√fan.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_normal_),
 /// [He et al. 2015](https://arxiv.org/abs/1502.01852)
+///
+/// ```
+/// # use retrograd_nn::{Tensor, init::{Init, KaimingNormal}};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let w: Tensor = KaimingNormal::default().sample(&[100, 2, 10, 10].into(), rng)?; // before a ReLU
+/// let deviation = w.var(.., 0.0)?.item()?.sqrt();
+/// assert!((deviation - 0.1).abs() < 0.01);
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KaimingNormal {
     /// Which fan.
@@ -113,7 +145,18 @@ pub struct KaimingNormal {
 }
 
 /// Kaiming (He), uniform: ±√3·gain/√fan.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.kaiming_uniform_),
 /// [He et al. 2015](https://arxiv.org/abs/1502.01852)
+///
+/// ```
+/// # use retrograd_nn::{Tensor, init::{Fan, Init, KaimingUniform, Nonlinearity}};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let init = KaimingUniform { fan: Fan::Out, nonlinearity: Nonlinearity::Linear };
+/// let w: Tensor = init.sample(&[12, 5].into(), rng)?;
+/// assert!(w.as_slice().iter().all(|w| w.abs() <= 0.5));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KaimingUniform {
     /// Which fan.
@@ -146,6 +189,15 @@ impl Fan {
 
 /// Uniform in `[low, high)`.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.uniform_)
+///
+/// ```
+/// # use retrograd_nn::{Tensor, init::{Init, Uniform}};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let w: Tensor = Uniform { low: 2.0, high: 3.0 }.sample(&[8].into(), rng)?;
+/// assert!(w.as_slice().iter().all(|w| (2.0..=3.0).contains(w)));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Uniform {
     /// The least number.
@@ -173,6 +225,16 @@ impl Uniform {
 }
 
 /// The same value everywhere.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.constant_)
+///
+/// ```
+/// # use retrograd_nn::{Tensor, init::{Constant, Init}};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let w: Tensor = Constant(0.5).sample(&[2].into(), rng)?;
+/// assert_eq!(w, Tensor::from([0.5, 0.5]));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Constant(pub f64);
 
@@ -251,6 +313,15 @@ impl<T: Float> Init<T> for Constant {
 
 /// Normal, of this mean and deviation.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.normal_)
+///
+/// ```
+/// # use retrograd_nn::{Tensor, init::{Init, Normal}};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let w: Tensor = Normal { mean: 3.0, std: 0.1 }.sample(&[10_000].into(), rng)?;
+/// assert!((w.mean(..)?.item()? - 3.0).abs() < 0.01);
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normal {
     /// The mean.
@@ -314,6 +385,16 @@ impl<T: Float> Init<T> for TruncatedNormal {
 }
 
 /// 0 everywhere.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.zeros_)
+///
+/// ```
+/// # use retrograd_nn::{Tensor, init::{Init, Zeros}};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let w: Tensor = Zeros.sample(&[2].into(), rng)?;
+/// assert_eq!(w, Tensor::from([0.0, 0.0]));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Zeros;
 
@@ -324,6 +405,16 @@ impl<T: Float> Init<T> for Zeros {
 }
 
 /// 1 everywhere.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.ones_)
+///
+/// ```
+/// # use retrograd_nn::{Tensor, init::{Init, Ones}};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let w: Tensor = Ones.sample(&[2].into(), rng)?;
+/// assert_eq!(w, Tensor::from([1.0, 1.0]));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ones;
 
@@ -335,6 +426,15 @@ impl<T: Float> Init<T> for Ones {
 
 /// 1 on the diagonal of a matrix, elsewhere 0: a linear layer that keeps its inputs.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.eye_)
+///
+/// ```
+/// # use retrograd_nn::{Tensor, init::{Eye, Init}};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let w: Tensor = Eye.sample(&[2, 3].into(), rng)?;
+/// assert_eq!(w, Tensor::from([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Eye;
 
@@ -353,6 +453,15 @@ impl<T: Float> Init<T> for Eye {
 /// 1 at the kernel's middle from each input channel to the output channel of its number, in every group: a
 /// convolution that keeps its channels.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.dirac_)
+///
+/// ```
+/// # use retrograd_nn::{Tensor, init::{Dirac, Init}};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let w: Tensor = Dirac::default().sample(&[2, 2, 3].into(), rng)?;
+/// assert_eq!(w, Tensor::from([[[0.0, 1.0, 0.0], [0.0; 3]], [[0.0; 3], [0.0, 1.0, 0.0]]]));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dirac {
     /// How many groups the convolution has.
@@ -395,7 +504,18 @@ impl<T: Float> Init<T> for Dirac {
 /// Rows (or, where there are more rows than columns, columns) that are orthogonal to each other and of length `gain`;
 /// the axes after the first count as one. They are those of the QR decomposition of normal numbers with a positive
 /// diagonal of R, which makes them uniform among all such matrices.
+/// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.orthogonal_),
 /// [Saxe et al. 2013](https://arxiv.org/abs/1312.6120)
+///
+/// ```
+/// # use retrograd_nn::{Tensor, init::{Init, Orthogonal}};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let w: Tensor = Orthogonal { gain: 2.0 }.sample(&[2, 2].into(), rng)?;
+/// let products = w.matmul(&w.transpose(0, 1)?)?; // 4 on the diagonal, else 0
+/// assert!((products.as_slice()[0] - 4.0).abs() < 1e-5 && products.as_slice()[1].abs() < 1e-5);
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Orthogonal {
     /// The length.

@@ -8,7 +8,7 @@ use crate::module;
 
 /// yₖ = x₁ᵀ·Aₖ·x₂ + bₖ of two inputs.
 ///
-/// `x₁` `[…, in₁]` and `x₂` `[…, in₂]` give `[…, out]`; `weight` is `[out, in₁, in₂]`, `bias` `[out]`. Both begin uniform
+/// `x₁` `[…, in₁]` and `x₂` `[…, in₂]` give `[…, out]`, with the same leading axes; `weight` is `[out, in₁, in₂]`, `bias` `[out]`. Both begin uniform
 /// in ±1/√in₁.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Bilinear.html)
 ///

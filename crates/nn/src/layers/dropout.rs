@@ -6,7 +6,7 @@ use retrograd_tensor::{Error, Float, Result, Shape, Tensor};
 use crate::Layer;
 
 /// In training each element is zero with probability p, and the others are multiplied by 1/(1 − p); in
-/// evaluation nothing happens. The random numbers are the tape's.
+/// evaluation nothing happens. `x` has any shape; the random numbers are the tape's.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html),
 /// [Srivastava et al. 2014](https://jmlr.org/papers/v15/srivastava14a.html)
 ///
@@ -51,7 +51,8 @@ pub type Dropout2d = ChannelDropout<2>;
 pub type Dropout3d = ChannelDropout<3>;
 
 /// In training each element is −λα, what SELU tends to, with probability p, and then all become a·x + b with a = ((1 −
-/// p)(1 + p·(λα)²))^(−½) and b = a·p·λα, so that mean 0 and variance 1 are kept; in evaluation nothing happens.
+/// p)(1 + p·(λα)²))^(−½) and b = a·p·λα, so that mean 0 and variance 1 are kept; in evaluation nothing happens. `x` has
+/// any shape.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.AlphaDropout.html),
 /// [Klambauer et al. 2017](https://arxiv.org/abs/1706.02515)
 ///

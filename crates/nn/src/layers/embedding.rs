@@ -18,11 +18,13 @@ use crate::module;
 /// # use retrograd_nn::{Embedding, Tape, Tensor};
 /// # use rand::SeedableRng;
 /// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
-/// let words: Embedding = Embedding::new(100, 8).padding_idx(0).build(rng)?;
+/// let words: Embedding = Embedding::new(100, 2).padding_idx(0).build(rng)?;
 /// let sentences = Tensor::from([[5i64, 17, 0], [99, 0, 0]]);
 /// let tape = Tape::new();
 /// let vectors = words.forward(&sentences, &tape)?; // or None, to evaluate
-/// assert_eq!(vectors.shape()[..], [2, 3, 8]);
+/// assert_eq!(vectors.shape()[..], [2, 3, 2]);
+/// assert_eq!(vectors.value().as_slice()[..2], words.weight.value().as_slice()[10..12]); // row 5
+/// assert_eq!(vectors.value().as_slice()[4..6], [0.0; 2]); // the padding
 /// # Ok::<(), retrograd_nn::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -14,6 +14,9 @@ use crate::{Layer, module};
 /// `x` `[..., in]` gives `[..., out]`; `weight` is `[out, in]`, `bias` `[out]`. Both begin uniform in ±1/√in.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html)
 ///
+/// # Errors
+/// `forward`: if `x` is a scalar, or its last extent is not `in`.
+///
 /// ```
 /// # use retrograd_nn::{Layer, Linear, Parameter, Tensor};
 /// let layer = Linear {
