@@ -124,6 +124,37 @@ fn a_tensor_of_integers_is_refused() {
 }
 
 #[test]
+fn how_many_batches_were_tracked_is_an_integer_in_the_file() {
+    let file = Scratch::new();
+    let mut layer: BatchNorm2d = BatchNorm2d::new(2).unwrap();
+    let tape = Tape::new();
+    for _ in 0..3 {
+        layer.forward(&tape.constant(Tensor::ones([1, 2, 3, 3]).unwrap())).unwrap();
+    }
+    layer.update_buffers(&tape.take_updates()).unwrap();
+    save(&layer, &file.0).unwrap();
+    let mut tensors = read_tensors(&file.0).unwrap().tensors;
+    let at = tensors.iter().position(|(name, _)| name == "num_batches_tracked").unwrap();
+    let (name, count) = tensors.swap_remove(at);
+    assert_eq!(count, AnyTensor::I64(Tensor::scalar(3)));
+    let mut loaded: BatchNorm2d = BatchNorm2d::new(2).unwrap();
+    load(&mut loaded, &file.0).unwrap();
+    assert_eq!(loaded.state_dict(), layer.state_dict());
+
+    let path = file.0.display();
+    for (count, found) in [
+        (Tensor::scalar(3.0f32).into(), "floating-point numbers, expected an integer"),
+        (AnyTensor::I64(Tensor::scalar(-1)), "a negative count, expected one of at least 0"),
+    ] {
+        let all: Vec<_> = tensors.iter().cloned().chain([(name.clone(), count)]).collect();
+        write_tensors(&file.0, all, &BTreeMap::new()).unwrap();
+        let error = load(&mut loaded, &file.0).unwrap_err();
+        assert_eq!(error.to_string(), format!("load: {path}: `num_batches_tracked` holds {found}"));
+        assert_eq!(loaded.state_dict(), layer.state_dict(), "the model has changed");
+    }
+}
+
+#[test]
 fn the_file_of_another_model_is_refused_with_all_that_is_wrong() {
     let file = Scratch::new();
     let rng = &mut StdRng::seed_from_u64(0);

@@ -11,8 +11,13 @@ use super::{Descent, Rule, Setting, Step, check};
 /// [Duchi et al. 2011](https://jmlr.org/papers/v12/duchi11a.html)
 ///
 /// ```
-/// # use retrograd_nn::Adagrad;
-/// let mut optimizer: Adagrad = Adagrad::new(0.01).lr_decay(1e-3);
+/// # use retrograd_nn::{Adagrad, Optimizer, Parameter, Tape, Tensor};
+/// let mut weight = Parameter::new(Tensor::scalar(1.0));
+/// let gradients = Tape::new().parameter(&weight).square().backward()?; // 2
+/// let mut optimizer: Adagrad = Adagrad::new(0.1).lr_decay(1e-3);
+/// optimizer.step(&mut weight, &gradients)?;
+/// assert!((weight.value().item()? - 0.9).abs() < 1e-5); // the sum is 4, its root 2
+/// # Ok::<(), retrograd_nn::Error>(())
 /// ```
 pub type Adagrad<T = f32> = Descent<AdagradRule, T>;
 
@@ -79,8 +84,13 @@ impl Rule for AdagradRule {
 /// [Zeiler 2012](https://arxiv.org/abs/1212.5701)
 ///
 /// ```
-/// # use retrograd_nn::Adadelta;
-/// let mut optimizer: Adadelta = Adadelta::new(1.0).rho(0.95);
+/// # use retrograd_nn::{Adadelta, Optimizer, Parameter, Tape, Tensor};
+/// let mut weight = Parameter::new(Tensor::scalar(1.0));
+/// let gradients = Tape::new().parameter(&weight).square().backward()?; // 2
+/// let mut optimizer: Adadelta = Adadelta::new(100.0).rho(0.75);
+/// optimizer.step(&mut weight, &gradients)?;
+/// assert!((weight.value().item()? - 0.8).abs() < 1e-5); // √ε = 10⁻³ times 2, times the rate
+/// # Ok::<(), retrograd_nn::Error>(())
 /// ```
 pub type Adadelta<T = f32> = Descent<AdadeltaRule, T>;
 

@@ -11,8 +11,13 @@ use super::{Descent, Rule, Setting, Step, check, check_betas};
 /// [Kingma & Ba 2015](https://arxiv.org/abs/1412.6980), [Reddi et al. 2018](https://arxiv.org/abs/1904.09237)
 ///
 /// ```
-/// # use retrograd_nn::Adam;
-/// let mut optimizer: Adam = Adam::new(1e-3).betas(0.9, 0.99).amsgrad(true);
+/// # use retrograd_nn::{Adam, Optimizer, Parameter, Tape, Tensor};
+/// let mut weight = Parameter::new(Tensor::scalar(1.0));
+/// let gradients = Tape::new().parameter(&weight).square().backward()?; // 2
+/// let mut optimizer: Adam = Adam::new(0.1).betas(0.9, 0.99).amsgrad(true);
+/// optimizer.step(&mut weight, &gradients)?;
+/// assert!((weight.value().item()? - 0.9).abs() < 1e-5); // m̂/√v̂ = 1 in the first step
+/// # Ok::<(), retrograd_nn::Error>(())
 /// ```
 pub type Adam<T = f32> = Descent<AdamRule<false>, T>;
 
@@ -22,8 +27,13 @@ pub type Adam<T = f32> = Descent<AdamRule<false>, T>;
 /// [Loshchilov & Hutter 2019](https://arxiv.org/abs/1711.05101)
 ///
 /// ```
-/// # use retrograd_nn::AdamW;
-/// let mut optimizer: AdamW = AdamW::new(1e-3).group("*.bias", |group| group.weight_decay(0.0));
+/// # use retrograd_nn::{AdamW, Optimizer, Parameter, Tape, Tensor};
+/// let mut weight = Parameter::new(Tensor::scalar(1.0));
+/// let gradients = Tape::new().parameter(&weight).square().backward()?; // 2
+/// let mut optimizer: AdamW = AdamW::new(0.1).weight_decay(0.5);
+/// optimizer.step(&mut weight, &gradients)?;
+/// assert!((weight.value().item()? - 0.85).abs() < 1e-5); // 0.05 of decay, and 0.1 as in Adam
+/// # Ok::<(), retrograd_nn::Error>(())
 /// ```
 pub type AdamW<T = f32> = Descent<AdamRule<true>, T>;
 

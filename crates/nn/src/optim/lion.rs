@@ -12,8 +12,13 @@ use super::{Descent, Rule, Step, check_betas};
 /// [Chen et al. 2023](https://arxiv.org/abs/2302.06675)
 ///
 /// ```
-/// # use retrograd_nn::Lion;
-/// let mut optimizer: Lion = Lion::new(1e-4).weight_decay(0.1);
+/// # use retrograd_nn::{Lion, Optimizer, Parameter, Tape, Tensor};
+/// let mut weight = Parameter::new(Tensor::scalar(1.0));
+/// let gradients = Tape::new().parameter(&weight).square().backward()?; // 2
+/// let mut optimizer: Lion = Lion::new(0.1).weight_decay(0.5);
+/// optimizer.step(&mut weight, &gradients)?;
+/// assert!((weight.value().item()? - 0.85).abs() < 1e-5); // 0.05 of decay, and 0.1 by sign
+/// # Ok::<(), retrograd_nn::Error>(())
 /// ```
 pub type Lion<T = f32> = Descent<LionRule, T>;
 

@@ -11,8 +11,13 @@ use super::{Descent, Rule, Setting, Step, check, check_betas};
 /// [Dozat 2016](https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ)
 ///
 /// ```
-/// # use retrograd_nn::NAdam;
-/// let mut optimizer: NAdam = NAdam::new(2e-3).weight_decay(0.01).decoupled_weight_decay(true);
+/// # use retrograd_nn::{NAdam, Optimizer, Parameter, Tape, Tensor};
+/// let mut weight = Parameter::new(Tensor::scalar(1.0));
+/// let gradients = Tape::new().parameter(&weight).square().backward()?; // 2
+/// let mut optimizer: NAdam = NAdam::new(0.1);
+/// optimizer.step(&mut weight, &gradients)?;
+/// assert!((weight.value().item()? - 0.894_355).abs() < 1e-5); // a little further than Adam
+/// # Ok::<(), retrograd_nn::Error>(())
 /// ```
 pub type NAdam<T = f32> = Descent<NAdamRule, T>;
 

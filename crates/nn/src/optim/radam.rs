@@ -12,8 +12,13 @@ use super::{Descent, Rule, Setting, Step, check, check_betas};
 /// [Liu et al. 2020](https://arxiv.org/abs/1908.03265)
 ///
 /// ```
-/// # use retrograd_nn::RAdam;
-/// let mut optimizer: RAdam = RAdam::new(1e-3).weight_decay(0.01).decoupled_weight_decay(true);
+/// # use retrograd_nn::{Optimizer, Parameter, RAdam, Tape, Tensor};
+/// let mut weight = Parameter::new(Tensor::scalar(1.0));
+/// let gradients = Tape::new().parameter(&weight).square().backward()?; // 2
+/// let mut optimizer: RAdam = RAdam::new(0.1);
+/// optimizer.step(&mut weight, &gradients)?;
+/// assert!((weight.value().item()? - 0.8).abs() < 1e-5); // ρ = 1 in the first step, which is lr·m̂
+/// # Ok::<(), retrograd_nn::Error>(())
 /// ```
 pub type RAdam<T = f32> = Descent<RAdamRule, T>;
 

@@ -13,8 +13,13 @@ use super::{Descent, Rule, Setting, Step, check};
 /// [Graves 2013](https://arxiv.org/abs/1308.0850)
 ///
 /// ```
-/// # use retrograd_nn::RMSprop;
-/// let mut optimizer: RMSprop = RMSprop::new(0.01).alpha(0.9).momentum(0.9).centered(true);
+/// # use retrograd_nn::{Optimizer, Parameter, RMSprop, Tape, Tensor};
+/// let mut weight = Parameter::new(Tensor::scalar(1.0));
+/// let gradients = Tape::new().parameter(&weight).square().backward()?; // 2
+/// let mut optimizer: RMSprop = RMSprop::new(0.1).alpha(0.75);
+/// optimizer.step(&mut weight, &gradients)?;
+/// assert!((weight.value().item()? - 0.8).abs() < 1e-5); // the mean square is 1
+/// # Ok::<(), retrograd_nn::Error>(())
 /// ```
 pub type RMSprop<T = f32> = Descent<RMSpropRule, T>;
 

@@ -12,8 +12,13 @@ use super::{Descent, Rule, Setting, Step, check};
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html)
 ///
 /// ```
-/// # use retrograd_nn::Sgd;
-/// let mut optimizer: Sgd = Sgd::new(0.01).momentum(0.9).nesterov(true).weight_decay(5e-4);
+/// # use retrograd_nn::{Optimizer, Parameter, Sgd, Tape, Tensor};
+/// let mut weight = Parameter::new(Tensor::scalar(1.0));
+/// let gradients = Tape::new().parameter(&weight).square().backward()?; // 2
+/// let mut optimizer: Sgd = Sgd::new(0.1).momentum(0.9);
+/// optimizer.step(&mut weight, &gradients)?;
+/// assert!((weight.value().item()? - 0.8).abs() < 1e-5); // v = 2 in the first step
+/// # Ok::<(), retrograd_nn::Error>(())
 /// ```
 pub type Sgd<T = f32> = Descent<SgdRule, T>;
 

@@ -3,9 +3,12 @@
 
 use retrograd_autograd::grad;
 use retrograd_nn::{
-    AvgPool1d, AvgPool2d, AvgPool3d, Conv1d, Conv2d, Conv3d, Dropout, Flatten, Layer, LeakyReLU, Linear,
-    MaxPool1d, MaxPool2d, MaxPool3d, PReLU, Padding, Path, RReLU, ReLU, Sequential, Sigmoid, Tanh, Tape,
-    Tensor, Var,
+    AlphaDropout, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm1d, BatchNorm2d, BatchNorm3d, CELU, Conv1d,
+    Conv2d, Conv3d, Dropout, Dropout1d, Dropout2d, Dropout3d, ELU, Flatten, GELU, GLU, GroupNorm, Hardshrink,
+    Hardsigmoid, Hardswish, Hardtanh, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, Layer, LayerNorm,
+    LeakyReLU, Linear, LocalResponseNorm, LogSigmoid, LogSoftmax, MaxPool1d, MaxPool2d, MaxPool3d, Mish,
+    PReLU, Padding, Path, RMSNorm, RReLU, ReLU, ReLU6, SELU, Sequential, SiLU, Sigmoid, Softmax, Softmin,
+    Softplus, Softshrink, Softsign, Tanh, Tanhshrink, Tape, Tensor, Threshold, Var,
 };
 
 use crate::{random, rng};
@@ -16,8 +19,13 @@ const STEP: f64 = 1e-5;
 ///
 /// Of order 1 it is Σ u·y² with random u; of order 2 the sum of the gradients of that, weighed with random
 /// numbers.
-fn scalar(layer: &dyn Layer<f64>, x: &Tensor<f64>, order: usize) -> (Var<f64>, Vec<Var<f64>>) {
-    let tape = Tape::seeded(3);
+fn scalar(
+    layer: &dyn Layer<f64>,
+    x: &Tensor<f64>,
+    order: usize,
+    pass: fn(Tape<f64>) -> Tape<f64>,
+) -> (Var<f64>, Vec<Var<f64>>) {
+    let tape = pass(Tape::seeded(3));
     let mut variables = vec![tape.leaf(x.clone())];
     let y = layer.forward(&variables[0]).unwrap();
     variables.extend(layer.parameters().iter().map(|(_, parameter)| tape.parameter(parameter)));
@@ -47,17 +55,28 @@ fn nudge(layer: &mut dyn Layer<f64>, x: &mut Tensor<f64>, variable: usize, at: u
     });
 }
 
-pub(crate) fn check(what: &str, mut layer: Box<dyn Layer<f64>>, shape: &[usize]) {
+/// In training.
+pub(crate) fn check(what: &str, layer: Box<dyn Layer<f64>>, shape: &[usize]) {
+    check_pass(what, layer, shape, |tape| tape);
+}
+
+/// In training, and in evaluation.
+fn check_both(what: &str, layer: impl Layer<f64> + Clone + 'static, shape: &[usize]) {
+    check(what, Box::new(layer.clone()), shape);
+    check_pass(&format!("{what}, evaluated"), Box::new(layer), shape, Tape::eval);
+}
+
+fn check_pass(what: &str, mut layer: Box<dyn Layer<f64>>, shape: &[usize], pass: fn(Tape<f64>) -> Tape<f64>) {
     let mut x = random(shape, 10);
     for order in [1, 2] {
-        let (s, variables) = scalar(&*layer, &x, order);
+        let (s, variables) = scalar(&*layer, &x, order, pass);
         let analytic: Vec<Tensor<f64>> =
             variables.iter().map(|variable| grad(&s, [variable]).unwrap()[0].value().clone()).collect();
         for (variable, gradient) in analytic.iter().enumerate() {
             for (at, analytic) in gradient.as_slice().iter().enumerate() {
                 let mut moved = |by: f64| {
                     nudge(&mut *layer, &mut x, variable, at, by);
-                    let value = scalar(&*layer, &x, order).0.item().unwrap();
+                    let value = scalar(&*layer, &x, order, pass).0.item().unwrap();
                     nudge(&mut *layer, &mut x, variable, at, -by);
                     value
                 };
@@ -124,20 +143,92 @@ fn of_pooling() {
 
 #[test]
 fn of_activations() {
-    let rows: [(&str, Box<dyn Layer<f64>>); 9] = [
-        ("sigmoid", Box::new(Sigmoid)),
-        ("tanh", Box::new(Tanh)),
-        ("relu", Box::new(ReLU)),
+    let rows: Vec<(&str, Box<dyn Layer<f64>>)> = vec![
+        ("celu", Box::new(CELU::new(0.5).unwrap())),
+        ("elu", Box::new(ELU { alpha: 0.5 })),
+        ("gelu", Box::new(GELU::Exact)),
+        ("gelu by tanh", Box::new(GELU::Tanh)),
+        ("glu", Box::new(GLU::default())),
+        ("hardshrink", Box::new(Hardshrink::default())),
+        ("hardsigmoid", Box::new(Hardsigmoid)),
+        ("hardswish", Box::new(Hardswish)),
+        ("hardtanh", Box::new(Hardtanh::default())),
         ("leaky relu", Box::new(LeakyReLU { negative_slope: 0.1 })),
+        ("log softmax", Box::new(LogSoftmax { dim: 1 })),
+        ("logsigmoid", Box::new(LogSigmoid)),
+        ("mish", Box::new(Mish)),
         ("prelu with one slope", Box::new(PReLU::new(1, 0.25).unwrap())),
         ("prelu with a slope for each channel", Box::new(PReLU::new(3, 0.25).unwrap())),
+        ("relu", Box::new(ReLU)),
+        ("relu6", Box::new(ReLU6)),
         ("rrelu", Box::new(RReLU::default())),
-        ("dropout", Box::new(Dropout::new(0.4).unwrap())),
+        ("selu", Box::new(SELU)),
+        ("sigmoid", Box::new(Sigmoid)),
+        ("silu", Box::new(SiLU)),
+        ("softmax", Box::new(Softmax { dim: -1 })),
+        ("softmin", Box::new(Softmin { dim: 0 })),
+        ("softplus", Box::new(Softplus { beta: 2.0, threshold: 1.0 })),
+        ("softshrink", Box::new(Softshrink::default())),
+        ("softsign", Box::new(Softsign)),
+        ("tanh", Box::new(Tanh)),
+        ("tanhshrink", Box::new(Tanhshrink)),
+        ("threshold", Box::new(Threshold { threshold: 0.25, value: 2.0 })),
         ("flatten", Box::new(Flatten::default())),
     ];
     for (what, layer) in rows {
         check(what, layer, &[2, 3, 4]);
     }
+}
+
+#[test]
+fn of_dropout() {
+    check("of elements", Box::new(Dropout::new(0.4).unwrap()), &[2, 3, 4]);
+    check("of channels of sequences", Box::new(Dropout1d::new(0.4).unwrap()), &[2, 3, 2]);
+    check("of channels of images", Box::new(Dropout2d::new(0.4).unwrap()), &[2, 3, 2, 2]);
+    check("of channels of volumes", Box::new(Dropout3d::new(0.4).unwrap()), &[2, 3, 1, 2, 2]);
+    check("that keeps mean and variance", Box::new(AlphaDropout::new(0.4).unwrap()), &[2, 3, 4]);
+}
+
+/// The layer with parameters and buffers that are all different, and positive as variances are.
+fn stirred<L: Layer<f64>>(mut layer: L) -> L {
+    let mut seed = 40;
+    layer.visit_mut(&Path::ROOT, &mut |_, item| {
+        let value = item.value_mut();
+        *value = random(value.shape(), seed).map(|x| 1.5 + x.tanh());
+        seed += 1;
+    });
+    layer
+}
+
+#[test]
+fn of_normalisation_by_batches() {
+    let features = stirred(BatchNorm1d::new(2).unwrap().eps(0.1));
+    check_both("features", features.clone(), &[4, 2]);
+    check_both("sequences", features, &[2, 2, 3]);
+    check_both("images", stirred(BatchNorm2d::new(2).unwrap().eps(0.1)), &[2, 2, 2, 3]);
+    check_both("volumes", stirred(BatchNorm3d::new(2).unwrap().eps(0.1)), &[2, 2, 1, 2, 2]);
+    let untracked = BatchNorm1d::new(2).unwrap().eps(0.1).affine(false).track_running_stats(false);
+    check_both("without all", untracked, &[4, 2]);
+}
+
+#[test]
+fn of_normalisation_by_examples() {
+    let sequences = InstanceNorm1d::new(2).unwrap().eps(0.1);
+    check_both("sequences", sequences.clone(), &[2, 2, 3]);
+    check_both("unbatched", stirred(sequences.affine(true)), &[2, 3]);
+    let tracked = InstanceNorm2d::new(2).unwrap().eps(0.1).affine(true).track_running_stats(true);
+    check_both("images, tracked", stirred(tracked), &[2, 2, 2, 2]);
+    check_both("volumes", InstanceNorm3d::new(1).unwrap().eps(0.1), &[2, 1, 2, 1, 2]);
+}
+
+#[test]
+fn of_normalisation_without_statistics() {
+    check_both("layer", stirred(LayerNorm::new([2, 3]).unwrap().eps(0.1)), &[2, 2, 3]);
+    check_both("layer without bias", stirred(LayerNorm::new([3]).unwrap().eps(0.1).bias(false)), &[2, 3]);
+    check_both("group", stirred(GroupNorm::new(2, 4).unwrap().eps(0.1)), &[2, 4, 3]);
+    check_both("mean square", stirred(RMSNorm::new([4]).unwrap().eps(0.1)), &[2, 4]);
+    check_both("mean square without weight", RMSNorm::new([4]).unwrap().elementwise_affine(false), &[2, 4]);
+    check_both("local response", LocalResponseNorm { alpha: 0.5, ..LocalResponseNorm::new(3) }, &[2, 4, 2]);
 }
 
 #[test]

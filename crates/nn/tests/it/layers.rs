@@ -3,8 +3,9 @@
 use std::num::NonZeroI64;
 
 use retrograd_nn::{
-    AvgPool, Conv, ConvBuilder, Dropout, Flatten, Layer, LeakyReLU, Linear, MaxPool, PReLU, Padding,
-    Parameter, RReLU, ReLU, Sigmoid, Size, Tanh, Tape, Tensor, Var,
+    AlphaDropout, AvgPool, Conv, ConvBuilder, Dropout, Dropout1d, Dropout2d, Dropout3d, Flatten, Layer,
+    LeakyReLU, Linear, MaxPool, PReLU, Padding, Parameter, RReLU, ReLU, Sigmoid, Size, Tanh, Tape, Tensor,
+    Var,
 };
 
 use crate::naive::{self, Slide};
@@ -499,5 +500,25 @@ mod dropout {
         for p in [-0.1, 1.1, f64::NAN] {
             refuses(Dropout::new(p), &format!("dropout: expected a probability within [0, 1], found {p}"));
         }
+    }
+
+    #[test]
+    fn channels_vanish_with_probability_p_and_the_others_grow() {
+        let x = Tensor::ones([100, 100, 2, 1]).unwrap();
+        let y = Dropout2d::new(0.25).unwrap().forward(&Tape::seeded(6).constant(x)).unwrap().into_value();
+        let channels: Vec<&[f64]> = y.as_slice().chunks(2).collect();
+        let dropped = channels.iter().filter(|channel| channel[0] == 0.0).count();
+        assert!(channels.iter().all(|channel| channel[0] == channel[1]), "a channel is dropped as a whole");
+        assert!(y.as_slice().iter().all(|&y| y == 0.0 || y == 1.0 / 0.75));
+        assert!((2284..=2716).contains(&dropped), "{dropped} of 10000");
+    }
+
+    #[test]
+    fn channels_of_other_ranks_are_refused() {
+        let x = bare(&random([2, 3], 0));
+        refuses(Dropout2d::new(0.5).unwrap().forward(&x), "dropout: expected 3 or 4 axes, found 2: [2, 3]");
+        refuses(Dropout3d::new(0.5).unwrap().forward(&x), "dropout: expected 4 or 5 axes, found 2: [2, 3]");
+        refuses(Dropout1d::new(2.0), "dropout: expected a probability within [0, 1], found 2");
+        refuses(AlphaDropout::new(f64::NAN), "dropout: expected a probability within [0, 1], found NaN");
     }
 }

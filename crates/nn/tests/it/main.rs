@@ -1,8 +1,11 @@
 //! What the crate promises, one module for each of its parts.
 
 mod averages;
+mod bilinear;
 mod builders;
 mod convolutions;
+mod documentation;
+mod embedding;
 mod gradients;
 mod init;
 mod layers;
@@ -10,6 +13,7 @@ mod losses;
 mod missing;
 mod modules;
 mod naive;
+mod normalization;
 mod optim;
 mod pins;
 mod pooling;

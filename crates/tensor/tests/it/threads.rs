@@ -1,6 +1,6 @@
 //! Results have the same bits at every number of threads.
 
-use retrograd_tensor::{PaddingMode, Tensor, keepdim};
+use retrograd_tensor::{ClassTargets, Groups, PaddingMode, Source, Tensor, keepdim};
 
 use crate::oracle::rng;
 
@@ -57,8 +57,41 @@ const OPERATIONS: &[Operation] = &[
             .matmul(&x.slice(&[(..1).into()]).unwrap().squeeze(0).unwrap().transpose(0, 1).unwrap())
             .unwrap()
     }),
+    ("norm of batches", |x| normalised(x, Groups::of_batch(x.shape()))),
+    ("norm of channels", |x| normalised(x, Groups::of_channels(x.shape(), 1))),
+    ("norm of rows", |x| normalised(x, Groups::of_rows(x.shape(), 1))),
+    ("norm of short columns", |x| {
+        let x = x.reshape_to([7 * 199, 31]).unwrap();
+        normalised(&x, Groups::of_batch(x.shape()))
+    }),
+    ("cross_entropy of rows", |x| cross_entropy(&x.reshape_to([7 * 31, 199]).unwrap())),
+    ("cross_entropy of columns", cross_entropy),
     ("batched matmul", |x| x.matmul(&x.transpose(1, 2).unwrap()).unwrap()),
 ];
+
+/// Values, the mean of each group, and all three pullbacks, in one tensor.
+fn normalised(x: &Tensor, groups: Groups) -> Tensor {
+    let weight = Tensor::full([groups.channels()], 1.5).unwrap();
+    let moments = groups.moments(x);
+    let y = groups.normalise(x, &moments, 1e-5, [&weight, &weight]);
+    let (gx, [gw, gb]) = groups.pull([x, &weight, &y], &moments, 1e-5, Source::Own, true);
+    all([&y, &moments.mean.cast(), &moments.var.cast(), &gx.unwrap(), &gw, &gb])
+}
+
+/// The losses of logits `[n, classes, …]` and their gradient, in one tensor.
+fn cross_entropy(x: &Tensor) -> Tensor {
+    let classes = x.shape()[1] as f32;
+    let target = x.amax(1).unwrap().map(|x| (x.abs() * 1000.0 % classes) as i64);
+    let targets = ClassTargets::new("cross_entropy", x.shape(), &target, None, -100, 0.1).unwrap();
+    let (losses, parts) = targets.cross_entropy(x);
+    all([&losses, &targets.pullback(x, &parts, &losses)])
+}
+
+fn all<const N: usize>(tensors: [&Tensor; N]) -> Tensor {
+    let values = tensors.map(|tensor| tensor.as_slice()).concat();
+    let count = values.len();
+    Tensor::from_vec(values, [count]).unwrap()
+}
 
 #[test]
 fn every_operation_gives_the_same_bits_on_one_two_and_three_threads() {
