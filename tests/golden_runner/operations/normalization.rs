@@ -19,20 +19,15 @@ pub(super) fn compute<T: Float>(call: &Call<'_, T>) -> Outcome<Option<Vec<Output
             .map(Some);
         }
         "group_norm" => {
-            let mut layer = GroupNorm::new(call.extent("num_groups")?, call.extent("num_channels")?)?;
-            if !call.flag("affine")? {
-                layer = layer.without_affine();
-            }
+            let layer = GroupNorm::new(call.extent("num_groups")?, call.extent("num_channels")?)?;
+            let mut layer = layer.affine(call.flag("affine")?);
             replace(&mut layer.weight, &mut layer.bias, call);
             layer.eps(call.float("eps")?).forward(call.x()?)?
         }
         "layer_norm" => {
-            let mut layer = LayerNorm::new(call.shape("normalized_shape")?)?;
-            layer = match (call.flag("elementwise_affine")?, call.flag("bias")?) {
-                (false, _) => layer.without_affine(),
-                (true, false) => layer.without_bias(),
-                (true, true) => layer,
-            };
+            let layer = LayerNorm::new(call.shape("normalized_shape")?)?;
+            let mut layer =
+                layer.elementwise_affine(call.flag("elementwise_affine")?).bias(call.flag("bias")?);
             replace(&mut layer.weight, &mut layer.bias, call);
             layer.eps(call.float("eps")?).forward(call.x()?)?
         }
