@@ -339,6 +339,16 @@ impl<T: Float> Init<T> for Normal {
 
 /// Normal within `[low, high]`: the numbers that the normal distribution has there, as often as it has them.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/nn.init.html#torch.nn.init.trunc_normal_)
+///
+/// ```
+/// # use retrograd_nn::{Tensor, init::{Init, TruncatedNormal}};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand::rngs::StdRng::seed_from_u64(0);
+/// let init = TruncatedNormal { std: 0.02, low: -0.04, high: 0.04, ..Default::default() };
+/// let w: Tensor = init.sample(&[100].into(), rng)?;
+/// assert!(w.as_slice().iter().all(|w| w.abs() <= 0.04));
+/// # Ok::<(), retrograd_nn::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TruncatedNormal {
     /// The mean before the tails are cut.
