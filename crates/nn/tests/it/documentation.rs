@@ -75,7 +75,7 @@ fn documented(source: &str) -> BTreeMap<&str, String> {
     items
 }
 
-/// The heads and bodies of the `impl` blocks of a type: what stands before ` for `, if anything, and what the block holds.
+/// The `impl` blocks of a type: what stands before ` for `, if anything, and what the block holds.
 fn impls<'a>(source: &'a str, item: &'a str) -> impl Iterator<Item = (Option<&'a str>, &'a str)> {
     source.split("\nimpl").skip(1).filter_map(move |block| {
         let (head, body) = block.split_once(" {\n")?;
