@@ -13,6 +13,7 @@ pub trait Init<T: Float> {
     ///
     /// # Errors
     /// If the initialiser is not defined for the shape, or its settings make no distribution.
+    #[track_caller]
     fn sample(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>>;
 }
 
@@ -245,11 +246,13 @@ fn xavier_deviation(shape: &Shape) -> Result<f64> {
     Ok((2.0 / (fan_in + fan_out)).sqrt())
 }
 
+#[track_caller]
 fn normal<T: Float>(deviation: f64, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>> {
     finite(deviation)?;
     Ok(Tensor::<f64>::randn(shape, &mut &mut *rng)?.map(|z| z * deviation).cast())
 }
 
+#[track_caller]
 fn uniform<T: Float>(bound: f64, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>> {
     finite(bound)?;
     Tensor::rand(shape, -bound, bound, &mut &mut *rng)

@@ -22,7 +22,8 @@ pub(crate) struct Tap {
     pub(crate) first: usize,
     /// One past the last.
     pub(crate) end: usize,
-    /// The input that `first` sees; each output after it sees the one that is `stride` further.
+    /// The input that `first` sees; each output after it sees the one that is `stride` further. 0 if there is no
+    /// such output: where it would be may be too far away to be counted.
     pub(crate) start: usize,
 }
 
@@ -37,7 +38,7 @@ impl Axis {
         let first = self.before.saturating_sub(ahead).div_ceil(self.stride).min(self.output);
         let end =
             (self.input + self.before).saturating_sub(ahead).div_ceil(self.stride).clamp(first, self.output);
-        let start = (first * self.stride + ahead).saturating_sub(self.before);
+        let start = if first < end { first * self.stride + ahead - self.before } else { 0 };
         Tap { first, end, start }
     }
 }
@@ -47,8 +48,9 @@ impl Tap {
     #[inline(always)]
     pub(crate) fn within(self, first: usize, end: usize, stride: usize) -> Tap {
         let cut = self.first.clamp(first, end);
-        let start = self.start + (cut - self.first.min(cut)) * stride;
-        Tap { first: cut - first, end: self.end.clamp(cut, end) - first, start }
+        let end = self.end.clamp(cut, end);
+        let start = if cut < end { self.start + (cut - self.first) * stride } else { 0 };
+        Tap { first: cut - first, end: end - first, start }
     }
 
     /// How many outputs see the input.

@@ -6,6 +6,7 @@
 
 use super::unfold::{Images, Unfold};
 use super::{Geometry, Sliding, Slot};
+use crate::pool::check_input;
 use crate::tensor::countable;
 use crate::{Error, Float, Result, Shape, Tensor, par};
 
@@ -22,9 +23,9 @@ impl Patches {
     /// The patches that a kernel of these extents sees of images of shape `images`.
     ///
     /// # Errors
-    /// If the images have not `D` axes after batch and channels, a stride, dilation or kernel is 0, the images
-    /// are empty along an axis or, padded, smaller than the kernel, or a number overflows. `op` is the
-    /// operation that the message names.
+    /// If the images have not `D` axes after batch and channels, there is no channel, a stride, dilation or
+    /// kernel is 0, the images are empty along an axis or, padded, smaller than the kernel, or a number
+    /// overflows. `op` is the operation that the message names.
     #[track_caller]
     pub fn new<const D: usize>(
         op: &'static str,
@@ -32,9 +33,8 @@ impl Patches {
         kernel: [usize; D],
         sliding: Sliding<D>,
     ) -> Result<Self> {
-        let [n, c, plane @ ..] = images else {
-            return Err(Error::new(op, format!("expected images of {} axes, found {images:?}", D + 2)));
-        };
+        check_input::<D>(op, images)?;
+        let (n, c, plane) = (images[0], images[1], &images[2..]);
         let leading = |extents: [usize; 2], rest: &[usize]| -> Shape {
             extents.into_iter().chain(rest.iter().copied()).collect()
         };
@@ -43,7 +43,7 @@ impl Patches {
             Geometry::convolution(op, &leading([n * c, 1], plane), &leading([1, 1], &kernel), 1, sliding)?;
         let positions = Shape::from(&planes.shape(Slot::Output)[2..]);
         let rows = c.checked_mul(planes.taps()).unwrap_or(usize::MAX);
-        let patches = countable(op, [*n, rows, positions.numel()].into())?;
+        let patches = countable(op, [n, rows, positions.numel()].into())?;
         Ok(Self { planes, images, patches })
     }
 
