@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use retrograd::prelude::*;
 
 /// How many configurations of each family.
-const CASES: u64 = 300;
+const CASES: u64 = 1000;
 
 /// A name, and what draws one configuration and runs it.
 pub type Family = (&'static str, fn(&mut Draw) -> Outcome);

@@ -113,14 +113,14 @@ impl<T: Element> Tensor<T> {
         self.flatten_range(start, -1)
     }
 
-    /// The axes `start` to `end` (included) merged into one.
+    /// The axes `start` to `end` (included) merged into one. A scalar is taken for a vector of one.
     ///
     /// # Errors
     /// If an axis does not exist, or `end` comes before `start`.
     #[track_caller]
     pub fn flatten_range(&self, start: isize, end: isize) -> Result<Self> {
         if self.rank() == 0 {
-            return Ok(self.with_shape([1].into()));
+            return self.with_shape([1].into()).flatten_range(start, end);
         }
         let (start, end) = (self.shape().axis("flatten", start)?, self.shape().axis("flatten", end)?);
         if end < start {
