@@ -293,8 +293,11 @@ fn gather(draw: &mut Draw) -> Outcome {
     let of_source = draw.nearly("source", &of_index);
     let source = draw.leaf(&of_source);
     let expected = (fits && of_source == of_index).then_some(shape);
-    let scatter = if which == "scatter" { Var::scatter } else { Var::scatter_add };
-    one(expected, scatter(&x, axis, &index, &source))
+    // Not as a pointer, which would hide the line.
+    match which {
+        "scatter" => one(expected, x.scatter(axis, &index, &source)),
+        _ => one(expected, x.scatter_add(axis, &index, &source)),
+    }
 }
 
 fn reduction(draw: &mut Draw) -> Outcome {

@@ -187,10 +187,13 @@ impl Shape {
             return Err(Error::new("repeat", fact));
         };
         let extents = || std::iter::repeat_n(1, added).chain(self.iter().copied()).zip(repeats);
+        let whole: Shape = extents().map(|(extent, &times)| extent.saturating_mul(times)).collect();
+        // How often nothing is repeated does not matter, and may be too often to be counted.
+        let most = if whole.contains(&0) { 1 } else { usize::MAX };
         Ok([
             extents().flat_map(|(extent, _)| [1, extent]).collect(),
-            extents().flat_map(|(extent, &times)| [times, extent]).collect(),
-            extents().map(|(extent, &times)| extent.saturating_mul(times)).collect(),
+            extents().flat_map(|(extent, &times)| [times.min(most), extent]).collect(),
+            whole,
         ])
     }
 

@@ -509,10 +509,10 @@ impl Softshrink {
     /// With this λ.
     ///
     /// # Errors
-    /// If λ is below 0.
+    /// If λ is below 0 or NaN.
     #[track_caller]
     pub fn new(lambda: f64) -> Result<Self> {
-        if lambda < 0.0 {
+        if lambda.is_nan() || lambda < 0.0 {
             return Err(Error::new("softshrink", format!("expected a lambda of at least 0, found {lambda}")));
         }
         Ok(Self { lambda })

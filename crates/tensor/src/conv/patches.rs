@@ -65,14 +65,14 @@ impl Patches {
     pub fn unfold<T: Float>(&self, images: &Tensor<T>) -> Result<Tensor<T>> {
         expect("unfold", images.shape(), &self.images)?;
         let (x, [plane, patch]) = (images.as_slice(), self.elements());
-        Ok(Tensor::written(self.patches.clone(), |y| {
+        Tensor::try_written("unfold", self.patches.clone(), |y| {
             let Some((unfold, block)) = self.whole_planes() else { return };
             par::rows(y, patch, patch, |first, part| {
                 for (i, y) in part.chunks_exact_mut(patch).enumerate() {
                     unfold.unfold(&x[(first + i) * plane..][..plane], ONE, &block, y);
                 }
             });
-        }))
+        })
     }
 
     /// Each element of the patches added to where it stands in the images: the adjoint of
@@ -84,7 +84,7 @@ impl Patches {
     pub fn fold<T: Float>(&self, patches: &Tensor<T>) -> Result<Tensor<T>> {
         expect("fold", patches.shape(), &self.patches)?;
         let (y, [plane, patch]) = (patches.as_slice(), self.elements());
-        Ok(Tensor::written(self.images.clone(), |x| {
+        Tensor::try_written("fold", self.images.clone(), |x| {
             let Some((unfold, block)) = self.whole_planes() else { return };
             par::rows(x, plane, patch, |first, part| {
                 part.fill(T::ZERO);
@@ -94,7 +94,7 @@ impl Patches {
                     unfold.fold(&mut col, ONE, &block, x);
                 }
             });
-        }))
+        })
     }
 
     /// Elements of one channel of an image, and of its patches.
