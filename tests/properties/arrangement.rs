@@ -48,10 +48,11 @@ fn reshape(draw: &mut Draw) -> Outcome {
 }
 
 fn permute(draw: &mut Draw) -> Outcome {
-    let shape = draw.shape("x", 1..=4);
+    let shape = draw.any_shape("x", 1..=4);
     let rank = shape.len();
     let turn = draw.signed("turn", 0..=3);
-    let mut order: Vec<isize> = (0..rank as isize).map(|axis| axis.wrapping_add(turn) % rank as isize).collect();
+    let mut order: Vec<isize> =
+        (0..rank as isize).map(|axis| axis.wrapping_add(turn) % rank as isize).collect();
     if let (true, Some(axis)) = (draw.flag("an axis drawn"), order.first_mut()) {
         *axis = draw.axis(rank);
     }
@@ -62,7 +63,7 @@ fn permute(draw: &mut Draw) -> Outcome {
 }
 
 fn transpose(draw: &mut Draw) -> Outcome {
-    let mut shape = draw.shape("x", 1..=4);
+    let mut shape = draw.any_shape("x", 1..=4);
     let (a, b) = (draw.axis(shape.len()), draw.axis(shape.len()));
     let x = draw.leaf(&shape);
     let axes = axis_of(shape.len(), a).zip(axis_of(shape.len(), b));
@@ -74,7 +75,7 @@ fn transpose(draw: &mut Draw) -> Outcome {
 }
 
 fn unsqueeze(draw: &mut Draw) -> Outcome {
-    let mut shape = draw.shape("x", 0..=4);
+    let mut shape = draw.any_shape("x", 0..=4);
     let axis = draw.axis(shape.len() + 1);
     let x = draw.leaf(&shape);
     let expected = axis_of(shape.len() + 1, axis).map(|axis| {
@@ -90,9 +91,9 @@ fn axes(draw: &mut Draw, rank: usize) -> (Vec<isize>, Option<Vec<bool>>) {
     let list: Vec<isize> = (0..count).map(|_| draw.axis(rank)).collect();
     let mut chosen = Some(vec![false; rank]);
     for &axis in &list {
-        chosen = chosen.zip(axis_of(rank, axis)).and_then(|(mut chosen, axis)| {
-            (!std::mem::replace(&mut chosen[axis], true)).then_some(chosen)
-        });
+        chosen = chosen
+            .zip(axis_of(rank, axis))
+            .and_then(|(mut chosen, axis)| (!std::mem::replace(&mut chosen[axis], true)).then_some(chosen));
     }
     (list, chosen)
 }
@@ -102,20 +103,22 @@ fn squeeze(draw: &mut Draw) -> Outcome {
     shape.iter_mut().for_each(|extent| *extent = (*extent).saturating_sub(3).max(1));
     let (list, chosen) = axes(draw, shape.len());
     let x = draw.leaf(&shape);
-    let kept = |(axis, &extent): (usize, &usize), chosen: &[bool]| (extent != 1 || !chosen[axis]).then_some(extent);
-    let expected = chosen.map(|chosen| shape.iter().enumerate().filter_map(|each| kept(each, &chosen)).collect());
+    let kept =
+        |(axis, &extent): (usize, &usize), chosen: &[bool]| (extent != 1 || !chosen[axis]).then_some(extent);
+    let expected =
+        chosen.map(|chosen| shape.iter().enumerate().filter_map(|each| kept(each, &chosen)).collect());
     one(expected, x.squeeze(&list[..]))
 }
 
 fn flip(draw: &mut Draw) -> Outcome {
-    let shape = draw.shape("x", 1..=4);
+    let shape = draw.any_shape("x", 1..=4);
     let (list, chosen) = axes(draw, shape.len());
     let x = draw.leaf(&shape);
     one(chosen.map(|_| shape), x.flip(&list[..]))
 }
 
 fn roll(draw: &mut Draw) -> Outcome {
-    let shape = draw.shape("x", 1..=4);
+    let shape = draw.any_shape("x", 1..=4);
     let count = draw.count(1);
     let shifts: Vec<(isize, isize)> =
         (0..count).map(|_| (draw.signed("shift", -9..=9), draw.axis(shape.len()))).collect();
@@ -125,7 +128,7 @@ fn roll(draw: &mut Draw) -> Outcome {
 }
 
 fn slice(draw: &mut Draw) -> Outcome {
-    let shape = draw.shape("x", 1..=4);
+    let shape = draw.any_shape("x", 1..=4);
     let count = draw.count(1);
     let ranges: Vec<Slice> = (0..count)
         .map(|_| {
@@ -208,7 +211,7 @@ fn pieces(draw: &mut Draw) -> Outcome {
 }
 
 fn split_with_sizes(draw: &mut Draw) -> Outcome {
-    let shape = draw.shape("x", 1..=3);
+    let shape = draw.any_shape("x", 1..=3);
     let axis = draw.axis(shape.len());
     let extent = axis_of(shape.len(), axis).map_or(1, |axis| shape[axis]);
     let first = draw.size("first", 0..=1);
@@ -220,11 +223,12 @@ fn split_with_sizes(draw: &mut Draw) -> Outcome {
 }
 
 fn along_an_axis(draw: &mut Draw) -> Outcome {
-    let shape = draw.shape("x", 1..=4);
+    let shape = draw.any_shape("x", 1..=4);
     let (axis, k, flag) = (draw.axis(shape.len()), draw.size("k", 0..=2), draw.flag("flag"));
     let x = draw.leaf(&shape);
     let found = axis_of(shape.len(), axis);
-    let of_extent = |extent: usize| found.map(|axis| [&shape[..axis], &[extent], &shape[axis + 1..]].concat());
+    let of_extent =
+        |extent: usize| found.map(|axis| [&shape[..axis], &[extent], &shape[axis + 1..]].concat());
     let extent = found.map_or(0, |axis| shape[axis]);
     match draw.choice("which", &["cumsum", "sort", "topk", "max_dim"]) {
         "cumsum" => one(of_extent(extent), x.cumsum(axis)),
@@ -238,7 +242,7 @@ fn along_an_axis(draw: &mut Draw) -> Outcome {
 }
 
 fn triangle(draw: &mut Draw) -> Outcome {
-    let shape = draw.shape("x", 1..=4);
+    let shape = draw.any_shape("x", 1..=4);
     let diagonal = draw.signed("diagonal", -3..=3);
     let x = draw.leaf(&shape);
     let expected = (shape.len() >= 2).then_some(shape);
@@ -251,7 +255,7 @@ fn inside(index: &Tensor<i64>, extent: usize) -> bool {
 }
 
 fn index_select(draw: &mut Draw) -> Outcome {
-    let shape = draw.shape("x", 1..=3);
+    let shape = draw.any_shape("x", 1..=3);
     let axis = draw.axis(shape.len());
     let of_index = draw.shape("index", 1..=1);
     let found = axis_of(shape.len(), axis);
@@ -271,7 +275,8 @@ fn index_add(draw: &mut Draw) -> Outcome {
     let fitting = found.map_or(vec![], |axis| [&shape[..axis], &of_index, &shape[axis + 1..]].concat());
     let of_source = draw.nearly("source", &fitting);
     let (x, source) = (draw.leaf(&shape), draw.leaf(&of_source));
-    let fits = found.is_some_and(|axis| of_index.len() == 1 && of_source == fitting && inside(&index, shape[axis]));
+    let fits =
+        found.is_some_and(|axis| of_index.len() == 1 && of_source == fitting && inside(&index, shape[axis]));
     one(fits.then_some(shape), x.index_add(axis, &index, &source))
 }
 
@@ -301,10 +306,11 @@ fn gather(draw: &mut Draw) -> Outcome {
 }
 
 fn reduction(draw: &mut Draw) -> Outcome {
-    let shape = draw.shape("x", 0..=4);
+    let shape = draw.any_shape("x", 0..=4);
     let (list, chosen) = axes(draw, shape.len());
     let (keep, setting) = (draw.flag("keep"), draw.float("setting", &[1.0, 2.0]));
-    let which = draw.choice("which", &["sum", "mean", "amax", "amin", "prod", "var", "std", "logsumexp", "norm"]);
+    let which =
+        draw.choice("which", &["sum", "mean", "amax", "amin", "prod", "var", "std", "logsumexp", "norm"]);
     let x = draw.leaf(&shape);
     let extents = |chosen: &[bool]| -> Vec<usize> {
         let each = shape.iter().zip(chosen);

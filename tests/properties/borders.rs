@@ -44,7 +44,8 @@ fn constant<const D: usize>(draw: &mut Draw) -> Outcome {
     let (border, value) = (border::<D>(draw), draw.float("value", &[0.0, 1.0]));
     let shape = draw.shape("x", D..=D + 2);
     let x = draw.leaf(&shape);
-    let expected = bordered(&shape, border, |extent, before, after| extent + before.min(0) + after.min(0) >= 0);
+    let expected =
+        bordered(&shape, border, |extent, before, after| extent + before.min(0) + after.min(0) >= 0);
     one(
         expected,
         match draw.flag("zeros") {
@@ -133,7 +134,8 @@ fn unflatten(draw: &mut Draw) -> Outcome {
     let usual = draw.count(2);
     let mut sizes = draw.many_signed("sizes", usual, 1..=3);
     let axis = axis_of(shape.len(), dim);
-    if let (Some(axis), true) = (axis, sizes.iter().all(|size| (1..9).contains(size)) && draw.flag("fitting")) {
+    if let (Some(axis), true) = (axis, sizes.iter().all(|size| (1..9).contains(size)) && draw.flag("fitting"))
+    {
         shape[axis] = sizes.iter().product::<isize>() as usize;
         if let Some(size) = sizes.first_mut().filter(|_| shape[axis] % 2 == 0) {
             *size = -1;
@@ -142,7 +144,8 @@ fn unflatten(draw: &mut Draw) -> Outcome {
     let x = draw.leaf(&shape);
     let expected = axis.and_then(|axis| {
         let parts = resolved(shape[axis], &sizes)?;
-        (!sizes.is_empty()).then(|| room([&shape[..axis], &parts, &shape[axis + 1..]].concat().into_iter().map(wide)))?
+        (!sizes.is_empty())
+            .then(|| room([&shape[..axis], &parts, &shape[axis + 1..]].concat().into_iter().map(wide)))?
     });
     one(expected, Unflatten::new(dim, &sizes).forward(&x))
 }

@@ -43,7 +43,8 @@ impl Draw {
     fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let absurd = [0.0, 0.03, 0.2][rng.next_u64() as usize % 3];
-        let tape = if rng.next_u64().is_multiple_of(4) { Tape::seeded(seed).eval() } else { Tape::seeded(seed) };
+        let tape =
+            if rng.next_u64().is_multiple_of(4) { Tape::seeded(seed).eval() } else { Tape::seeded(seed) };
         Self { rng, tape, absurd, told: vec![], leaves: vec![], parameters: vec![] }
     }
 
@@ -133,6 +134,15 @@ impl Draw {
         // Few elements in many axes.
         let longest = if rank > 3 { 5 } else { 9 };
         let shape = (0..rank).map(|_| if self.wild() { 0 } else { self.within(1..=longest) }).collect();
+        self.tell(name, shape)
+    }
+
+    /// As [`shape`](Self::shape), but of nothing, one axis may be as long as no tensor of something.
+    pub fn any_shape(&mut self, name: &str, ranks: RangeInclusive<usize>) -> Vec<usize> {
+        let mut shape = self.shape(name, ranks);
+        if let Some(longest) = shape.iter().position(|&extent| extent > 0).filter(|_| shape.contains(&0)) {
+            shape[longest] = 1 << 44;
+        }
         self.tell(name, shape)
     }
 
@@ -232,14 +242,17 @@ pub fn check(families: &[Family]) {
     for (name, family) in families {
         let mut accepted = 0;
         for case in 0..CASES {
-            let mut draw = Draw::new(name.bytes().fold(case, |seed, byte| (seed << 8) ^ (seed >> 7) ^ byte as u64));
+            let mut draw =
+                Draw::new(name.bytes().fold(case, |seed, byte| (seed << 8) ^ (seed >> 7) ^ byte as u64));
             let judged = catch_unwind(AssertUnwindSafe(|| {
                 let outcome = family(&mut draw);
                 draw.judge(outcome)
             }));
             match judged.unwrap_or_else(|_| Err("a panic".into())) {
                 Ok(good) => accepted += u64::from(good),
-                Err(fault) => faults.push(format!("{name}, case {case}: {fault}\n    {}", draw.told.join(", "))),
+                Err(fault) => {
+                    faults.push(format!("{name}, case {case}: {fault}\n    {}", draw.told.join(", ")))
+                }
             }
         }
         if !(CASES / 10..CASES).contains(&accepted) {
@@ -256,8 +269,10 @@ pub fn wide(n: usize) -> i128 {
 
 /// The shape, if a tensor can have it: fewer bytes than a TiB, and countable even without the axes of extent 0.
 pub fn room(shape: impl IntoIterator<Item = i128>) -> Option<Vec<usize>> {
-    let shape: Vec<usize> = shape.into_iter().map(|extent| usize::try_from(extent).ok()).collect::<Option<_>>()?;
-    let others = shape.iter().filter(|&&extent| extent > 0).try_fold(1usize, |n, &extent| n.checked_mul(extent))?;
+    let shape: Vec<usize> =
+        shape.into_iter().map(|extent| usize::try_from(extent).ok()).collect::<Option<_>>()?;
+    let others =
+        shape.iter().filter(|&&extent| extent > 0).try_fold(1usize, |n, &extent| n.checked_mul(extent))?;
     let bytes = if shape.contains(&0) { 0 } else { others.checked_mul(4)? };
     (others <= isize::MAX as usize / 16 && bytes < 1 << 40).then_some(shape)
 }
@@ -271,7 +286,8 @@ pub fn axis_of(rank: usize, axis: isize) -> Option<usize> {
 /// What two shapes broadcast to.
 pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
-    let extent = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |axis| shape[axis]);
+    let extent =
+        |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |axis| shape[axis]);
     let joint = |axis| match [extent(a, axis), extent(b, axis)] {
         [a, b] if a == b || b == 1 => Some(a),
         [1, b] => Some(b),

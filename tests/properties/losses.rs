@@ -37,10 +37,14 @@ fn elements(draw: &mut Draw) -> Outcome {
     match draw.choice("which", &["mse", "l1", "smooth_l1", "huber"]) {
         "mse" => one(expected, MSELoss { reduction }.forward(&x, &target)),
         "l1" => one(expected, L1Loss { reduction }.forward(&x, &target)),
-        "smooth_l1" => {
-            one(expected.filter(|_| setting >= 0.0), SmoothL1Loss { beta: setting, reduction }.forward(&x, &target))
-        }
-        _ => one(expected.filter(|_| setting > 0.0), HuberLoss { delta: setting, reduction }.forward(&x, &target)),
+        "smooth_l1" => one(
+            expected.filter(|_| setting >= 0.0),
+            SmoothL1Loss { beta: setting, reduction }.forward(&x, &target),
+        ),
+        _ => one(
+            expected.filter(|_| setting > 0.0),
+            HuberLoss { delta: setting, reduction }.forward(&x, &target),
+        ),
     }
 }
 
@@ -91,7 +95,9 @@ fn margins(draw: &mut Draw) -> Outcome {
     let first = draw.shape("first", 0..=3);
     let ([x1, x2, target], joint) = three(draw, &first);
     match draw.flag("ranking") {
-        true => one(reduced(joint, reduction), MarginRankingLoss { margin, reduction }.forward(&x1, &x2, &target)),
+        true => {
+            one(reduced(joint, reduction), MarginRankingLoss { margin, reduction }.forward(&x1, &x2, &target))
+        }
         false => one(
             reduced(broadcast(x1.shape(), target.shape()), reduction),
             HingeEmbeddingLoss { margin, reduction }.forward(&x1, &target),
@@ -104,12 +110,16 @@ fn cosine(draw: &mut Draw) -> Outcome {
     let first = draw.shape("vectors", 1..=2);
     let second = draw.nearly("second", &first);
     let target = draw.nearly("target", &first[..first.len().saturating_sub(1)]);
-    let ranked = [1, 2].contains(&first.len()) && second.len() == first.len() && target.len() + 1 == first.len();
+    let ranked =
+        [1, 2].contains(&first.len()) && second.len() == first.len() && target.len() + 1 == first.len();
     let column = [&target[..], &[1]].concat();
     let joint = broadcast(&first, &second).and_then(|joint| broadcast(&joint, &column)).filter(|_| ranked);
     let losses = joint.map(|joint| joint[..joint.len() - 1].to_vec());
     let [x1, x2, target] = [first, second, target].map(|shape| draw.leaf(&shape));
-    one(reduced(losses, reduction), CosineEmbeddingLoss { margin, reduction }.forward(&x1, &x2, &target.sign()))
+    one(
+        reduced(losses, reduction),
+        CosineEmbeddingLoss { margin, reduction }.forward(&x1, &x2, &target.sign()),
+    )
 }
 
 fn triplet(draw: &mut Draw) -> Outcome {
@@ -143,7 +153,8 @@ fn without(shape: &[usize], axis: usize) -> Vec<usize> {
 }
 
 fn cross_entropy(draw: &mut Draw) -> Outcome {
-    let (reduction, smoothing) = (draw.choice("reduction", &REDUCTIONS), draw.float("smoothing", &[0.0, 0.1, 1.0]));
+    let (reduction, smoothing) =
+        (draw.choice("reduction", &REDUCTIONS), draw.float("smoothing", &[0.0, 0.1, 1.0]));
     let ignore_index = draw.signed("ignore_index", -100..=-100) as i64;
     let (shape, axis, weight) = logits(draw);
     let (classes, positions) = axis.map_or((1, vec![]), |axis| (shape[axis], without(&shape, axis)));
@@ -154,7 +165,9 @@ fn cross_entropy(draw: &mut Draw) -> Outcome {
     let losses = sound.then_some(positions);
     let x = draw.leaf(&shape);
     match draw.flag("logarithms") {
-        true => one(reduced(losses, reduction), NLLLoss { weight, ignore_index, reduction }.forward(&x, &target)),
+        true => {
+            one(reduced(losses, reduction), NLLLoss { weight, ignore_index, reduction }.forward(&x, &target))
+        }
         false => {
             let loss = CrossEntropyLoss { weight, ignore_index, label_smoothing: smoothing, reduction };
             let losses = losses.filter(|_| (0.0..=1.0).contains(&smoothing));
@@ -164,7 +177,8 @@ fn cross_entropy(draw: &mut Draw) -> Outcome {
 }
 
 fn cross_entropy_of_probabilities(draw: &mut Draw) -> Outcome {
-    let (reduction, smoothing) = (draw.choice("reduction", &REDUCTIONS), draw.float("smoothing", &[0.0, 0.1, 1.0]));
+    let (reduction, smoothing) =
+        (draw.choice("reduction", &REDUCTIONS), draw.float("smoothing", &[0.0, 0.1, 1.0]));
     let ignore_index = draw.signed("ignore_index", -100..=-100) as i64;
     let (shape, axis, weight) = logits(draw);
     let of_target = draw.nearly("target", &shape);

@@ -91,7 +91,8 @@ fn instance_norm<const D: usize>(draw: &mut Draw) -> Outcome {
 }
 
 fn group_norm(draw: &mut Draw) -> Outcome {
-    let (groups, per_group, eps) = (draw.size("groups", 1..=3), draw.size("channels of a group", 1..=2), eps(draw));
+    let (groups, per_group, eps) =
+        (draw.size("groups", 1..=3), draw.size("channels of a group", 1..=2), eps(draw));
     let channels = groups.wrapping_mul(per_group).wrapping_add(draw.size("more", 0..=0));
     let affine = draw.flag("affine");
     let mut shape = draw.shape("x", 2..=5);
@@ -101,7 +102,8 @@ fn group_norm(draw: &mut Draw) -> Outcome {
     }
     let x = draw.leaf(&shape);
     let built = groups > 0 && channels % groups == 0 && room([wide(channels)]).is_some();
-    let fits = shape.get(1).is_some_and(|&c| if affine { c == channels } else { groups > 0 && c % groups == 0 });
+    let fits =
+        shape.get(1).is_some_and(|&c| if affine { c == channels } else { groups > 0 && c % groups == 0 });
     let expected = (built && fits && at_least_0(eps) && x.numel() != groups).then_some(shape);
     one(
         expected,
@@ -171,7 +173,8 @@ fn local_response_norm(draw: &mut Draw) -> Outcome {
     let [alpha, beta, k] = ["alpha", "beta", "k"].map(|name| draw.float(name, &[1e-4, 0.75, 1.0]));
     let shape = draw.shape("x", 3..=5);
     let x = draw.leaf(&shape);
-    let sound = (1..=i64::MAX as usize).contains(&size) && [alpha, beta, k].iter().all(|each| each.is_finite());
+    let sound =
+        (1..=i64::MAX as usize).contains(&size) && [alpha, beta, k].iter().all(|each| each.is_finite());
     let expected = (sound && shape.len() >= 3).then_some(shape);
     one(expected, LocalResponseNorm { size, alpha, beta, k }.forward(&x))
 }

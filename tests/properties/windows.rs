@@ -98,7 +98,8 @@ impl<const D: usize> Settings<D> {
     fn valid(&self, [whole, part]: [usize; 2]) -> bool {
         let Self { channels: [inputs, outputs], groups, .. } = *self;
         let positive = [self.kernel, self.stride, self.dilation].iter().all(|each| !each.contains(&0));
-        let divided = groups > 0 && inputs % groups == 0 && outputs % groups == 0 && inputs > 0 && outputs > 0;
+        let divided =
+            groups > 0 && inputs % groups == 0 && outputs % groups == 0 && inputs > 0 && outputs > 0;
         let room = |shape: Vec<usize>| room(shape.into_iter().map(wide)).is_some();
         let weight = || [whole, part / groups].into_iter().chain(self.kernel).collect();
         positive && divided && room(weight()) && (!self.bias || room(vec![outputs]))
@@ -110,8 +111,13 @@ fn conv<const D: usize>(draw: &mut Draw) -> Outcome {
     let Settings { channels: [inputs, outputs], kernel, stride, dilation, groups, bias } = settings;
     let each = Padding::Each(draw.sizes("padding", 0..=2));
     let padding = draw.choice("padding kind", &[each, each, Padding::Same, Padding::Valid]);
-    let modes =
-        [PaddingMode::Zeros, PaddingMode::Zeros, PaddingMode::Reflect, PaddingMode::Replicate, PaddingMode::Circular];
+    let modes = [
+        PaddingMode::Zeros,
+        PaddingMode::Zeros,
+        PaddingMode::Reflect,
+        PaddingMode::Replicate,
+        PaddingMode::Circular,
+    ];
     let mode = draw.choice("mode", &modes);
     let shape = draw.image::<D>(inputs);
     let x = draw.leaf(&shape);
@@ -172,7 +178,9 @@ fn conv_transpose<const D: usize>(draw: &mut Draw) -> Outcome {
             let least = ((extent - 1) * wide(stride[i])).saturating_add(span(kernel[i], dilation[i])?)
                 - 2 * wide(padding[i]);
             let extra = match output_size {
-                Some(size) => Some(wide(size[i]) - least).filter(|extra| (0..wide(stride[i])).contains(extra))?,
+                Some(size) => {
+                    Some(wide(size[i]) - least).filter(|extra| (0..wide(stride[i])).contains(extra))?
+                }
                 None => wide(output_padding[i]),
             };
             let fits = extra < wide(stride[i]) || extra < wide(dilation[i]);
@@ -234,7 +242,8 @@ fn max_pool<const D: usize>(draw: &mut Draw) -> Outcome {
     let expected = planes::<D>(&shape, at_least_one, |i, extent| {
         pooled(extent, kernel[i], stride[i], padding[i], dilation[i], ceil_mode)
     });
-    let layer = MaxPool::<D>::new(kernel).stride(stride).padding(padding).dilation(dilation).ceil_mode(ceil_mode);
+    let layer =
+        MaxPool::<D>::new(kernel).stride(stride).padding(padding).dilation(dilation).ceil_mode(ceil_mode);
     one(expected, layer.forward(&x))
 }
 

@@ -457,8 +457,11 @@ impl Plan {
 
     /// Whole rows are folded into rows of results.
     fn fold_rows<T: Float, F: Fold<T>>(&self, x: &[T], y: &mut [T]) {
+        if y.is_empty() {
+            return;
+        }
         let rows: usize = self.reduced.iter().map(|&(extent, _)| extent).product();
-        let each = par::GRAIN / y.len().max(1);
+        let each = par::GRAIN / y.len();
         if each < PART || rows <= 2 * each {
             let results = (par::GRAIN / rows.max(1)).max(WIDE);
             return par::chunks(y, results, |i, y| self.fold_part::<T, F>(x, 0..rows, i * results, y));

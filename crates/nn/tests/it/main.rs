@@ -6,6 +6,7 @@ mod builders;
 mod convolutions;
 mod documentation;
 mod embedding;
+mod extremes;
 mod gradients;
 mod init;
 mod layers;

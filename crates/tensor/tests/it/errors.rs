@@ -374,3 +374,16 @@ fn arranging_and_ordering() {
     );
     assert_eq!(a.chunk(5, 0).unwrap().len(), 2);
 }
+
+#[test]
+fn tensors_of_nothing_may_have_axes_of_any_length() {
+    let nothing = Tensor::<f64>::zeros([1 << 44, 0]).unwrap();
+    assert_eq!(nothing.sum(0).unwrap().shape()[..], [0]);
+    assert_eq!(x(&[3, 0]).repeat(&[1 << 44, usize::MAX]).unwrap().shape()[..], [3 << 44, 0]);
+}
+
+#[test]
+fn a_scalar_is_flattened_as_a_vector_of_one() {
+    assert_eq!(*x(&[]).flatten_range(0, -1).unwrap().shape(), [1]);
+    refuses(x(&[]).flatten(1), "flatten: axis 1 does not exist in [1] (expected -1 to 0)");
+}
