@@ -319,7 +319,9 @@ fn reduction(draw: &mut Draw) -> Outcome {
     // Of no elements there is no largest one.
     let chooses = which.starts_with("am") || which == "norm" && setting.is_infinite();
     let empty = |chosen: &[bool]| shape.iter().zip(chosen).any(|(&extent, &chosen)| chosen && extent == 0);
-    let expected = chosen.filter(|chosen| !(chooses && empty(chosen))).map(|chosen| extents(&chosen));
+    let expected = chosen
+        .filter(|chosen| !(chooses && empty(chosen)))
+        .and_then(|chosen| room(extents(&chosen).into_iter().map(wide)));
     let axes = Axes::from(&list[..]);
     let axes = if keep { keepdim(axes) } else { axes };
     one(

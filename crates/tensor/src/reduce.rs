@@ -143,7 +143,7 @@ impl<T: Float> Tensor<T> {
     /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn sum(&self, axes: impl Into<Axes>) -> Result<Self> {
-        Ok(self.fold(Sum, axes.into().reduce("sum", self.shape())?))
+        self.fold(Sum, axes.into().reduce("sum", self.shape())?)
     }
 
     /// The mean over `axes`; NaN over none.
@@ -154,7 +154,7 @@ impl<T: Float> Tensor<T> {
     pub fn mean(&self, axes: impl Into<Axes>) -> Result<Self> {
         let reduced = axes.into().reduce("mean", self.shape())?;
         let count = T::from_f64(count(self, &reduced));
-        Ok(self.fold(Sum, reduced).map(|sum| sum / count))
+        Ok(self.fold(Sum, reduced)?.map(|sum| sum / count))
     }
 
     /// The product over `axes`; 1 over none.
@@ -163,7 +163,7 @@ impl<T: Float> Tensor<T> {
     /// If an axis does not exist or is named twice.
     #[track_caller]
     pub fn prod(&self, axes: impl Into<Axes>) -> Result<Self> {
-        Ok(self.fold(Product, axes.into().reduce("prod", self.shape())?))
+        self.fold(Product, axes.into().reduce("prod", self.shape())?)
     }
 
     /// The largest element over `axes`; NaN if one is.
@@ -174,7 +174,7 @@ impl<T: Float> Tensor<T> {
     pub fn amax(&self, axes: impl Into<Axes>) -> Result<Self> {
         let reduced = axes.into().reduce("amax", self.shape())?;
         not_empty("amax", self, &reduced)?;
-        Ok(self.fold(Largest, reduced))
+        self.fold(Largest, reduced)
     }
 
     /// The smallest element over `axes`; NaN if one is.
@@ -185,7 +185,7 @@ impl<T: Float> Tensor<T> {
     pub fn amin(&self, axes: impl Into<Axes>) -> Result<Self> {
         let reduced = axes.into().reduce("amin", self.shape())?;
         not_empty("amin", self, &reduced)?;
-        Ok(self.fold(Smallest, reduced))
+        self.fold(Smallest, reduced)
     }
 
     /// The variance over `axes`, Σ(x − mean)²/(n − `correction`): 1 gives the unbiased estimate, 0 the biased
@@ -197,11 +197,11 @@ impl<T: Float> Tensor<T> {
     pub fn var(&self, axes: impl Into<Axes>, correction: f64) -> Result<Self> {
         let reduced = axes.into().reduce("var", self.shape())?;
         let count = count(self, &reduced);
-        let mean = self.fold(Sum, reduced.clone()).map(|sum| sum / T::from_f64(count));
+        let mean = self.fold(Sum, reduced.clone())?.map(|sum| sum / T::from_f64(count));
         let centred =
             self.zip_as("var", &mean.with_shape(reduced.kept.clone()), |x, mean| (x - mean) * (x - mean))?;
         let divisor = T::from_f64((count - correction).max(0.0));
-        Ok(centred.fold(Sum, reduced).map(|sum| sum / divisor))
+        Ok(centred.fold(Sum, reduced)?.map(|sum| sum / divisor))
     }
 
     /// The deviation over `axes`, the square root of [`var`](Self::var).
@@ -222,7 +222,7 @@ impl<T: Float> Tensor<T> {
     pub fn logsumexp(&self, axes: impl Into<Axes>) -> Result<Self> {
         let reduced = axes.into().reduce("logsumexp", self.shape())?;
         // An infinite maximum must not meet itself in a difference; 0 keeps it what it is.
-        let max = self.fold(Largest, reduced.clone()).map(|max| if max.is_finite() { max } else { T::ZERO });
+        let max = self.fold(Largest, reduced.clone())?.map(|max| if max.is_finite() { max } else { T::ZERO });
         let max = max.with_shape(reduced.kept.clone());
         let exponentials = self.zip_as(
             "logsumexp",
@@ -230,7 +230,7 @@ impl<T: Float> Tensor<T> {
             #[inline(always)]
             |x, max| (x - max).exp(),
         )?;
-        let sum = exponentials.fold(Sum, reduced);
+        let sum = exponentials.fold(Sum, reduced)?;
         sum.zip_as("logsumexp", &max.with_shape(sum.shape().clone()), |sum, max| sum.ln() + max)
     }
 
@@ -248,12 +248,12 @@ impl<T: Float> Tensor<T> {
         }
         let power = T::from_f64(p);
         Ok(match p {
-            f64::INFINITY => self.abs().fold(Largest, reduced),
-            f64::NEG_INFINITY => self.abs().fold(Smallest, reduced),
-            0.0 => self.map(|x| if x == T::ZERO { T::ZERO } else { T::ONE }).fold(Sum, reduced),
-            1.0 => self.abs().fold(Sum, reduced),
-            2.0 => self.square().fold(Sum, reduced).sqrt(),
-            _ => self.map(|x| x.abs().powf(power)).fold(Sum, reduced).map(|sum| sum.powf(T::ONE / power)),
+            f64::INFINITY => self.abs().fold(Largest, reduced)?,
+            f64::NEG_INFINITY => self.abs().fold(Smallest, reduced)?,
+            0.0 => self.map(|x| if x == T::ZERO { T::ZERO } else { T::ONE }).fold(Sum, reduced)?,
+            1.0 => self.abs().fold(Sum, reduced)?,
+            2.0 => self.square().fold(Sum, reduced)?.sqrt(),
+            _ => self.map(|x| x.abs().powf(power)).fold(Sum, reduced)?.map(|sum| sum.powf(T::ONE / power)),
         })
     }
 
@@ -316,7 +316,7 @@ impl<T: Float> Tensor<T> {
             false => self.shape()[axis + 1..].iter().product::<usize>().max(1),
         };
         let block = if axes.all { self.numel() } else { self.shape()[axis] * inner };
-        let found = self.fold(fold, reduced);
+        let found = self.fold(fold, reduced)?;
         let (x, best) = (self.as_slice(), found.as_slice());
         Ok(Tensor::written(found.shape().clone(), |y| {
             par::rows(y, inner, block, |first, rows| {
@@ -350,13 +350,15 @@ impl<T: Float> Tensor<T> {
         let chosen: SmallVec<[bool; 5]> = (0..self.rank())
             .map(|axis| axis < added || (shape[axis - added] == 1 && self.shape()[axis] != 1))
             .collect();
-        Ok(self.fold(Sum, Reduced { kept: shape.clone(), shape, chosen }))
+        self.fold(Sum, Reduced { kept: shape.clone(), shape, chosen })
     }
 
-    fn fold<F: Fold<T>>(&self, _: F, reduced: Reduced) -> Self {
+    /// What is summed away may be of extent 0, and what is left too much for any memory.
+    #[track_caller]
+    fn fold<F: Fold<T>>(&self, _: F, reduced: Reduced) -> Result<Self> {
         let plan = Plan::new(self.shape(), &reduced.chosen);
         let x = self.as_slice();
-        Tensor::written(reduced.shape, |y| match plan.inner_reduced {
+        Tensor::try_written("reduce", reduced.shape, |y| match plan.inner_reduced {
             true => plan.fold_runs::<T, F>(x, y),
             false => plan.fold_rows::<T, F>(x, y),
         })
