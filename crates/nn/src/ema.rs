@@ -139,7 +139,10 @@ impl<T: Float> Ema<T> {
             averages.extend(find(&path).map(|average| (path, average)));
         }
         let loaded = Self { updates: updates as u64, averages, ..self.clone() };
-        loaded.fits(model)?;
+        // Before the first update there are no averages.
+        if loaded.updates > 0 {
+            loaded.fits(model)?;
+        }
         if saved.len() != loaded.averages.len() + 1 {
             let fact = format!("expected {} averages, found {}", loaded.averages.len(), saved.len() - 1);
             return Err(Error::new("ema", fact));

@@ -88,3 +88,12 @@ fn another_model_and_a_decay_out_of_range_are_refused() {
     assert!(ema.apply_to(&mut other).is_err());
     refuses(Ema::new(1.5).update(&other), "ema: expected a decay from 0 to 1, found 1.5");
 }
+
+#[test]
+fn an_average_that_was_saved_before_its_first_update_can_be_loaded() {
+    let model = normed(1.0, 2.0);
+    let mut ema = Ema::new(0.5);
+    ema.load_state_dict(&model, &Ema::new(0.5).state_dict()).unwrap();
+    ema.update(&model).unwrap();
+    assert_eq!(ema.state_dict()[0].1, Tensor::from([1.0]));
+}
