@@ -42,6 +42,9 @@ impl<T: Float> Tensor<T> {
             return self.pad(&every_axis(self.shape(), padding)?, T::ZERO);
         }
         let border = Border::new(self.shape(), padding, mode)?;
+        if border.axes.is_empty() {
+            return Ok(self.clone());
+        }
         let [inner, outer] = border.planes();
         let x = self.as_slice();
         Tensor::try_written("pad", border.outer.clone(), |y| {
@@ -79,6 +82,9 @@ impl<T: Float> Tensor<T> {
                 "unpad",
                 format!("expected shape {}, found {}", border.outer, self.shape()),
             ));
+        }
+        if border.axes.is_empty() {
+            return Ok(self.clone());
         }
         let [inner, outer] = border.planes();
         let y = self.as_slice();

@@ -138,3 +138,14 @@ fn borders_that_cannot_be_are_refused() {
         }
     }
 }
+
+#[test]
+fn padding_with_nothing_shares_the_elements() {
+    let x = tabulate(&[2, 3, 4], |index| index[2] as f64);
+    for mode in MODES {
+        let y = x.pad_with(&[(0, 0), (0, 0)], mode).unwrap();
+        assert_eq!(y.as_slice().as_ptr(), x.as_slice().as_ptr(), "{mode:?}");
+        let back = y.unpad([2, 3, 4], &[(0, 0)], mode).unwrap();
+        assert_eq!(back.as_slice().as_ptr(), x.as_slice().as_ptr(), "{mode:?}");
+    }
+}
