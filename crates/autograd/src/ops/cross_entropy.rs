@@ -53,6 +53,8 @@ impl<T: Float> Op<T, 1> for CrossEntropy<T> {
             return Ok([Some(Var::from(targets.pullback(x.value(), &self.parts, g.value())))]);
         }
         let axis = targets.axis();
+        // As in the kernel, what is ignored has no gradient even where the cotangent is infinite.
+        let g = Var::where_(&targets.kept(), g, &Var::from(Tensor::scalar(T::ZERO)))?;
         let pull = g.mul(&Var::from(targets.masses()))?.unsqueeze(axis)?;
         let hits = g.unsqueeze(axis)?.mul(&Var::from(targets.distribution()))?;
         Ok([Some(x.softmax(axis)?.mul(&pull)?.sub(&hits)?)])

@@ -157,7 +157,7 @@ pairwise! {
         };
         |x, t| {
             let d = x - t;
-            bounded(d.clone(), beta, d / N::constant(beta))
+            bounded(d.clone(), beta, 1.0, d / N::constant(beta))
         };
 
     /// d²/2 where |d| ≤ δ, else δ·(|d| − δ/2), of d = x − t.
@@ -168,7 +168,7 @@ pairwise! {
         };
         |x, t| {
             let d = x - t;
-            bounded(d.clone(), delta, d / N::constant(delta)) * delta
+            bounded(d.clone(), delta, delta, d)
         };
 
     /// −t·ln x − (1 − t)·ln(1 − x), the logarithms no lower than −100. The slope's divisor is no less than 10⁻¹².
@@ -212,11 +212,11 @@ pairwise! {
 /// PyTorch's 10⁻¹², which is one of single precision also for doubles.
 const LEAST_SPREAD: f64 = 1e-12f32 as f64;
 
-/// ±1 where d is `bound` or more away from 0, elsewhere `inner`.
+/// ±`outer` where d is `bound` or more away from 0, elsewhere `inner`.
 #[inline(always)]
-fn bounded<N: Number>(d: N, bound: f64, inner: N) -> N {
+fn bounded<N: Number>(d: N, bound: f64, outer: f64, inner: N) -> N {
     let (above, below) = (d.test(|d| d >= c(bound)), d.test(|d| d <= c(-bound)));
-    N::select(above, N::constant(1.0), N::select(below, N::constant(-1.0), inner))
+    N::select(above, N::constant(outer), N::select(below, N::constant(-outer), inner))
 }
 
 /// Checks that an output and its target have one shape. PyTorch broadcasts some losses and warns that the result is

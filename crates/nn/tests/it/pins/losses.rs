@@ -1,4 +1,4 @@
-use retrograd_nn::{BCELoss, CrossEntropyLoss, KLDivLoss, KLDivReduction, Reduction, Result};
+use retrograd_nn::{BCELoss, CrossEntropyLoss, HuberLoss, KLDivLoss, KLDivReduction, Reduction, Result};
 
 use super::*;
 
@@ -94,4 +94,22 @@ fn the_batch_mean_of_divergences_divides_by_the_examples_not_the_elements() {
     let (x, target) = (two_rows(), Var::from(Tensor::from([[1.0, 0.0], [0.0, 1.0]])));
     let loss = |reduction| item(KLDivLoss { log_target: false, reduction }.forward(&x, &target));
     assert_eq!(loss(KLDivReduction::BatchMean), 2.0 * loss(KLDivReduction::Mean));
+}
+
+#[test]
+fn the_huber_loss_with_an_infinite_delta_is_half_the_square() {
+    let x = Tape::new().leaf(Tensor::from([0.5, -3.0]));
+    let zeros = Var::from(Tensor::from([0.0, 0.0]));
+    let loss = HuberLoss { delta: f64::INFINITY, reduction: Reduction::Sum };
+    let gradients = loss.forward(&x, &zeros).unwrap().backward().unwrap();
+    assert_eq!(gradients.wrt(&x), Some(x.value()));
+}
+
+#[test]
+fn ignored_logits_have_a_gradient_of_zero_also_where_it_is_differentiable() {
+    let x = Tape::new().leaf(Tensor::from([[0.5, -3.0]]));
+    let loss = x.cross_entropy(&Tensor::from([-100i64])).unwrap();
+    let [recorded] = retrograd_autograd::grad(&loss, [&x]).unwrap();
+    assert_eq!(recorded.value(), &Tensor::from([[0.0, 0.0]]));
+    assert_eq!(loss.backward().unwrap().wrt(&x), Some(recorded.value()));
 }
