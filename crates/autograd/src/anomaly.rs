@@ -76,9 +76,9 @@ impl Anomalies {
 }
 
 impl<T: Float> Tape<T> {
-    /// The tape in anomaly mode: every operation, and every pullback, is searched for NaN and infinity. The first
-    /// one found is the error of the next operation that can fail, of the next layer of a chain, or of the
-    /// replay, until the tape is cleared. It costs a pass over every result; without it, nothing.
+    /// The tape in anomaly mode: every operation, and every pullback, is searched for NaN and infinity. The
+    /// first one found is the error of the next operation that can fail, of the next layer of a chain, or of
+    /// the replay, until the tape is cleared. It costs a pass over every result; without it, nothing.
     ///
     /// ```
     /// # use retrograd_autograd::Tape;

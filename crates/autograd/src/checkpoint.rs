@@ -57,7 +57,8 @@ impl<T: Float> Drop for Close<'_, T> {
     }
 }
 
-/// The checkpointed blocks of a tape, in the order they were begun, so that a block comes before those inside it.
+/// The checkpointed blocks of a tape, in the order they were begun, so that a block comes before those inside
+/// it.
 #[derive(Default)]
 pub(crate) struct Segments {
     all: Vec<Segment>,
@@ -233,8 +234,8 @@ impl<T: Float> Recomputed<T> {
 }
 
 impl<T: Float> Nodes<T> {
-    /// Gives the node at `position` back what it reads of values computed since `start`; where it lies in a block
-    /// inside the one that is computed again, only what comes from outside that one.
+    /// Gives the node at `position` back what it reads of values computed since `start`; where it lies in a
+    /// block inside the one that is computed again, only what comes from outside that one.
     fn fill(
         &mut self,
         segment: usize,

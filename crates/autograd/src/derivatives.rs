@@ -1,5 +1,5 @@
-//! Derivatives as tensors: products with the Jacobian and the Hessian, the matrices themselves, and the gradients
-//! of single examples.
+//! Derivatives as tensors: products with the Jacobian and the Hessian, the matrices themselves, and the
+//! gradients of single examples.
 //!
 //! Each takes a function of one variable and runs it once, on a tape of its own. With J = ∂y/∂x, a replay gives
 //! Jᵀ·u. That is linear in u, so a second replay, with respect to u, gives J·v.
@@ -65,8 +65,8 @@ pub fn jvp<T: Float>(
     }
 }
 
-/// The Hessian-vector product H·v of the scalar function `f` at `x`: Σⱼ ∂²y/∂xᵢ∂xⱼ·vⱼ, of `x`'s shape, without the
-/// Hessian. `v` has the shape of `x`.
+/// The Hessian-vector product H·v of the scalar function `f` at `x`: Σⱼ ∂²y/∂xᵢ∂xⱼ·vⱼ, of `x`'s shape,
+/// without the Hessian. `v` has the shape of `x`.
 ///
 /// ```
 /// # use retrograd_autograd::hvp;
@@ -93,8 +93,8 @@ pub fn hvp<T: Float>(
     }
 }
 
-/// The Jacobian of `f` at `x`: ∂yⱼ/∂xᵢ at the position j, then i, so that it has y's axes, then `x`'s. One replay
-/// for each element of y.
+/// The Jacobian of `f` at `x`: ∂yⱼ/∂xᵢ at the position j, then i, so that it has y's axes, then `x`'s. One
+/// replay for each element of y.
 ///
 /// ```
 /// # use retrograd_autograd::jacobian;

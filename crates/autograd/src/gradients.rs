@@ -42,8 +42,8 @@ pub enum Change<T: Float = f32> {
         /// The value.
         value: Tensor<T>,
     },
-    /// The plain average of `count` values takes one more in. If several are reported before the first is made, by
-    /// layers used twice or by several workers, each counts those before it.
+    /// The plain average of `count` values takes one more in. If several are reported before the first is
+    /// made, by layers used twice or by several workers, each counts those before it.
     CumulativeAverage {
         /// How many values had been averaged when the pass began.
         count: f64,

@@ -71,8 +71,8 @@ pub trait Op<T: Float, const N: usize>: Sized + 'static {
         Reads { inputs: [true; N], output: true }
     }
 
-    /// Bytes of the tensors that the operation holds itself, a mask or an index, so that the tape can account for
-    /// them and let go of the operation once a replay has passed it.
+    /// Bytes of the tensors that the operation holds itself, a mask or an index, so that the tape can account
+    /// for them and let go of the operation once a replay has passed it.
     fn held_bytes(&self) -> usize {
         0
     }

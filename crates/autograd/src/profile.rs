@@ -102,8 +102,8 @@ impl fmt::Display for Profile {
 }
 
 impl<T: Float> Tape<T> {
-    /// The tape with a profile, which goes on through every pass until the tape is dropped. Without it, nothing is
-    /// measured.
+    /// The tape with a profile, which goes on through every pass until the tape is dropped. Without it,
+    /// nothing is measured.
     ///
     /// ```
     /// # use retrograd_autograd::Tape;

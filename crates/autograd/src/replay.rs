@@ -136,8 +136,8 @@ pub(crate) fn grad_where_any<T: Float>(
     Ok(keys.into_iter().map(|key| replay.at(key)).collect())
 }
 
-/// The cotangent of the leaf `x` as a value, pulled back from that of `y`; nothing where `y` does not depend on it.
-/// Values stay on the tape, so that many cotangents can be pulled back one after the other.
+/// The cotangent of the leaf `x` as a value, pulled back from that of `y`; nothing where `y` does not depend
+/// on it. Values stay on the tape, so that many cotangents can be pulled back one after the other.
 #[track_caller]
 pub(crate) fn pulled_back<T: Float>(
     y: &Var<T>,

@@ -259,8 +259,8 @@ impl<T: Float> Tape<T> {
         draw(&mut rng)
     }
 
-    /// Reports a change that `buffer` should undergo. A forward pass changes no model; the change travels with the
-    /// [`Gradients`](crate::Gradients) and is made by the optimizer.
+    /// Reports a change that `buffer` should undergo. A forward pass changes no model; the change travels
+    /// with the [`Gradients`](crate::Gradients) and is made by the optimizer.
     pub fn report(&self, buffer: &Buffer<T>, change: Change<T>) {
         self.nodes_mut().updates.push(Update { buffer: buffer.id(), change });
     }
@@ -442,7 +442,8 @@ impl<T: Float> Nodes<T> {
     }
 }
 
-/// The operation in memory of its own: that of a retired one, if it was of the same type and nobody else holds it.
+/// The operation in memory of its own: that of a retired one, if it was of the same type and nobody else
+/// holds it.
 fn shelter<T: Float, O: AnyOp<T>>(op: O, retired: Option<Rc<dyn AnyOp<T>>>) -> Rc<dyn AnyOp<T>> {
     if let Some(mut old) = retired
         && let Some(any) = Rc::get_mut(&mut old)

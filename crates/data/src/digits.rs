@@ -8,16 +8,16 @@ use retrograd_tensor::Result;
 use crate::idx;
 use crate::{Images, Normalization};
 
-/// Every fifth image is for testing. In the set the digits of one writer stand together, so both parts have some of
-/// nearly every hand.
+/// Every fifth image is for testing. In the set the digits of one writer stand together, so both parts have
+/// some of nearly every hand.
 const TEST_EVERY: usize = 5;
 
 /// 1,797 handwritten digits of 8×8 pixels, 1,437 to train with and 360 to test: enough for a first network,
 /// and nothing to download.
 ///
 /// The pixels count the ink in 4×4 blocks of a bitmap, 0 to 16, and are read as 0 to 1 until
-/// [`normalize`](Images::normalize)d. The test set is every fifth image of the source, from the first on; the others
-/// are for training.
+/// [`normalize`](Images::normalize)d. The test set is every fifth image of the source, from the first on; the
+/// others are for training.
 ///
 /// ```
 /// let (train, test) = retrograd_data::digits();

@@ -67,8 +67,8 @@ pub trait Module<T: Float = f32> {
     }
 
     /// Makes the changes of buffers that a forward pass reported, without an optimizer: those of
-    /// [`take_updates`](retrograd_autograd::Tape::take_updates) where nothing is trained and only running statistics
-    /// are to be found again, or those of
+    /// [`take_updates`](retrograd_autograd::Tape::take_updates) where nothing is trained and only running
+    /// statistics are to be found again, or those of
     /// [`Gradients::updates`](retrograd_autograd::Gradients::updates).
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The summary of a model: what each layer makes, and what it costs.
 //!
-//! The model is run once on zeros, and the tape is read. Operations that one call recorded, one after the other, are
-//! one row, unless they use the parameters of two layers.
+//! The model is run once on zeros, and the tape is read. Operations that one call recorded, one after the
+//! other, are one row, unless they use the parameters of two layers.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -52,8 +52,8 @@ impl Summary {
     }
 }
 
-/// The table of a model's layers for an input of shape `input`, in evaluation: output shapes, parameters (frozen
-/// ones too), multiply-adds, bytes of activations.
+/// The table of a model's layers for an input of shape `input`, in evaluation: output shapes, parameters
+/// (frozen ones too), multiply-adds, bytes of activations.
 ///
 /// ```
 /// # use retrograd_nn::{Conv2d, Flatten, Linear, ReLU, sequential, summary};

@@ -24,8 +24,8 @@ impl<T: Element> Tensor<T> {
         Ok(y)
     }
 
-    /// The tensor with its elements moved on by each shift along its axis, those that leave at one end coming in
-    /// at the other; a negative shift moves back. `shifts` has (shift, axis); an axis may be named again.
+    /// The tensor with its elements moved on by each shift along its axis, those that leave at one end coming
+    /// in at the other; a negative shift moves back. `shifts` has (shift, axis); an axis may be named again.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.roll.html)
     ///
     /// # Errors
@@ -59,8 +59,8 @@ impl<T: Element> Tensor<T> {
         })
     }
 
-    /// The tensor `repeats` times over along each axis: `[2, 3]` repeated `[4, 1, 2]` times is `[4, 2, 6]`. More
-    /// repeats than axes add axes in front.
+    /// The tensor `repeats` times over along each axis: `[2, 3]` repeated `[4, 1, 2]` times is `[4, 2, 6]`.
+    /// More repeats than axes add axes in front.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.repeat.html)
     ///
     /// # Errors
@@ -111,8 +111,8 @@ impl<T: Element> Tensor<T> {
         Ok(cut)
     }
 
-    /// The elements of each matrix (the last two axes) on and below its `diagonal`, elsewhere 0. Diagonal 0 is the
-    /// main one, d > 0 lies d above it.
+    /// The elements of each matrix (the last two axes) on and below its `diagonal`, elsewhere 0. Diagonal 0
+    /// is the main one, d > 0 lies d above it.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.tril.html)
     ///
     /// # Errors
@@ -122,8 +122,8 @@ impl<T: Element> Tensor<T> {
         self.band("tril", |above| above <= diagonal)
     }
 
-    /// The elements of each matrix (the last two axes) on and above its `diagonal`, elsewhere 0. Diagonal 0 is the
-    /// main one, d > 0 lies d above it.
+    /// The elements of each matrix (the last two axes) on and above its `diagonal`, elsewhere 0. Diagonal 0
+    /// is the main one, d > 0 lies d above it.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.triu.html)
     ///
     /// # Errors

@@ -1,9 +1,10 @@
-//! The cross-entropy of logits with class numbers: logarithm of the sum of exponentials and pick in one pass, the
-//! pullback in another.
+//! The cross-entropy of logits with class numbers: logarithm of the sum of exponentials and pick in one pass,
+//! the pullback in another.
 //!
-//! The logits are `[n, classes, d₁, …]`; every other index is a *position*. With weights w and smoothing ε, a position of
-//! class y has the loss Σ_c q_c·(ln Σ eˣ − x_c), where q_c = (1 − ε)·w_y·\[c = y\] + ε/classes·w_c; an ignored one
-//! has q = 0. The gradient is (Σ q)·softmax(x) − q, so that the exponentials are never stored.
+//! The logits are `[n, classes, d₁, …]`; every other index is a *position*. With weights w and smoothing ε, a
+//! position of class y has the loss Σ_c q_c·(ln Σ eˣ − x_c), where q_c = (1 − ε)·w_y·\[c = y\] +
+//! ε/classes·w_c; an ignored one has q = 0. The gradient is (Σ q)·softmax(x) − q, so that the exponentials
+//! are never stored.
 
 use crate::element::larger;
 use crate::simd::dispatch;
@@ -20,8 +21,8 @@ pub struct ClassTargets<T: Float> {
 }
 
 impl<T: Float> ClassTargets<T> {
-    /// `target` holds a class number for each position of `logits`: `[n, d₁, …]` for `[n, classes, d₁, …]`, and a
-    /// scalar for `[classes]`. `weight` is `[classes]`; without it all classes weigh 1.
+    /// `target` holds a class number for each position of `logits`: `[n, d₁, …]` for `[n, classes, d₁, …]`,
+    /// and a scalar for `[classes]`. `weight` is `[classes]`; without it all classes weigh 1.
     ///
     /// # Errors
     /// If the shapes do not fit, there are no classes, a target is neither a class nor `ignore_index`, or the
@@ -114,8 +115,8 @@ impl<T: Float> ClassTargets<T> {
         })
     }
 
-    /// The loss of each position, and what [`pullback`](Self::pullback) needs to know: `[positions, 3]`, of which
-    /// each row holds the loss, max x and ln Σ e^(x − max).
+    /// The loss of each position, and what [`pullback`](Self::pullback) needs to know: `[positions, 3]`, of
+    /// which each row holds the loss, max x and ln Σ e^(x − max).
     ///
     /// # Panics
     /// If `x` is not of the logits' shape.

@@ -1,9 +1,9 @@
 //! Normalisation: x̂ = (x − mean)/√(var + eps) over groups of elements, then y = w·x̂ + b by channel.
 //!
 //! Batch, layer, group and instance normalisation differ only in which elements form a group and which share a
-//! channel ([`Groups`]). Each direction takes two passes over the elements: sums, then the result. Sums run over
-//! pieces of fixed size, each about a mean of its own, and are joined in `f64` in a fixed order, so that data
-//! far from zero lose no digits and the number of threads never shows.
+//! channel ([`Groups`]). Each direction takes two passes over the elements: sums, then the result. Sums run
+//! over pieces of fixed size, each about a mean of its own, and are joined in `f64` in a fixed order, so that
+//! data far from zero lose no digits and the number of threads never shows.
 
 use std::borrow::Cow;
 
@@ -13,8 +13,8 @@ use crate::{Float, Shape, Tensor};
 
 /// Which elements are normalised together, and which are scaled alike.
 ///
-/// The elements are `[outer, groups, inner]`: one group for each position on the middle axis. They are also `[…,
-/// channels, run]`: one weight and one bias for each channel.
+/// The elements are `[outer, groups, inner]`: one group for each position on the middle axis. They are also
+/// `[…, channels, run]`: one weight and one bias for each channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Groups {
     outer: usize,
@@ -24,8 +24,8 @@ pub struct Groups {
     run: usize,
 }
 
-/// The mean and the biased variance of each group, in `f64`: near 10⁴ an `f32` mean is off by 5·10⁻⁴, which would
-/// show in every element.
+/// The mean and the biased variance of each group, in `f64`: near 10⁴ an `f32` mean is off by 5·10⁻⁴, which
+/// would show in every element.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
     /// `[groups]`.
@@ -274,8 +274,9 @@ impl Groups {
     /// The cotangents of x, the weight and the bias for the cotangent g of w·x̂ + b; that of x only if it is
     /// wanted.
     ///
-    /// With ĝ = w·g it is (ĝ − mean ĝ − x̂·mean(ĝ·x̂))/√(var + eps), the means over each group; the first is gone where
-    /// the mean is no function of x, both where the variance is none either. ∂w = Σ g·x̂ and ∂b = Σ g over each channel.
+    /// With ĝ = w·g it is (ĝ − mean ĝ − x̂·mean(ĝ·x̂))/√(var + eps), the means over each group; the first is
+    /// gone where the mean is no function of x, both where the variance is none either. ∂w = Σ g·x̂ and ∂b =
+    /// Σ g over each channel.
     pub fn pull<T: Float>(
         &self,
         [x, weight, g]: [&Tensor<T>; 3],
@@ -354,8 +355,8 @@ impl Groups {
         })
     }
 
-    /// Σ g and Σ g·x̂ over each row (of ĝ in place of g where columns are channels) or down each column, or both, as the
-    /// form has use for them.
+    /// Σ g and Σ g·x̂ over each row (of ĝ in place of g where columns are channels) or down each column, or
+    /// both, as the form has use for them.
     fn sums<T: Float>(&self, x: &[T], g: &[T], weight: &[T], scales: &Scales<T>) -> Sums {
         let (form, columns) = (self.form(), self.columns());
         let rows = x.len().checked_div(columns).unwrap_or(0);

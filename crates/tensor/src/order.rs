@@ -6,8 +6,8 @@ use crate::tensor::addressable;
 use crate::{Error, Float, Result, Tensor, par};
 
 impl<T: Float> Tensor<T> {
-    /// The elements along `axis` from the smallest to the largest, or the other way round, and the positions where
-    /// they stood. NaN counts as the largest; equal ones keep their order.
+    /// The elements along `axis` from the smallest to the largest, or the other way round, and the positions
+    /// where they stood. NaN counts as the largest; equal ones keep their order.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sort.html)
     ///
     /// # Errors
@@ -18,8 +18,8 @@ impl<T: Float> Tensor<T> {
         self.ordered("sort", axis, self.shape()[axis], descending)
     }
 
-    /// The `k` largest elements along `axis`, the largest first, or the `k` smallest, the smallest first, and the
-    /// positions where they stood. NaN counts as the largest; of equal ones the first come first.
+    /// The `k` largest elements along `axis`, the largest first, or the `k` smallest, the smallest first, and
+    /// the positions where they stood. NaN counts as the largest; of equal ones the first come first.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.topk.html)
     ///
     /// # Errors

@@ -43,8 +43,8 @@ pub(crate) fn chunks<T: Send>(out: &mut [T], chunk: usize, work: impl Fn(usize, 
     }
 }
 
-/// Compiled once for an element type rather than once for a closure: rayon's machinery is large, and a program that
-/// trains a small network would compile it some sixty times.
+/// Compiled once for an element type rather than once for a closure: rayon's machinery is large, and a
+/// program that trains a small network would compile it some sixty times.
 #[inline(never)]
 fn on_threads<T: Send>(out: &mut [T], chunk: usize, work: &Work<'_, T>) {
     out.par_chunks_mut(chunk).enumerate().for_each(|(i, c)| work(i, c));

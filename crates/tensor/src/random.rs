@@ -30,7 +30,8 @@ impl<T: Float> Tensor<T> {
     /// Elements distributed uniformly in [`low`, `high`).
     ///
     /// # Errors
-    /// If `low` > `high`, one of them is not finite, or the shape has more elements than can be addressed, or than there is memory for.
+    /// If `low` > `high`, one of them is not finite, or the shape has more elements than can be addressed, or
+    /// than there is memory for.
     #[track_caller]
     pub fn rand(shape: impl Into<Shape>, low: f64, high: f64, rng: &mut impl Rng) -> Result<Self> {
         if !(low <= high && (high - low).is_finite()) {
@@ -49,7 +50,8 @@ impl<T: Float> Tensor<T> {
     /// 1 with probability `p`, else 0.
     ///
     /// # Errors
-    /// If `p` is not within `[0, 1]`, or the shape has more elements than can be addressed, or than there is memory for.
+    /// If `p` is not within `[0, 1]`, or the shape has more elements than can be addressed, or than there is
+    /// memory for.
     #[track_caller]
     pub fn bernoulli(shape: impl Into<Shape>, p: f64, rng: &mut impl Rng) -> Result<Self> {
         if !(0.0..=1.0).contains(&p) {

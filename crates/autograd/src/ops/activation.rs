@@ -1,7 +1,7 @@
 //! Activation functions: rows of the table of element-wise functions, and what is made of them.
 //!
-//! None overflows on the way to a finite result, in the slope neither: where a branch is not taken, its operand is
-//! bounded first, because ∞·0 would reach the gradient as NaN. NaN passes.
+//! None overflows on the way to a finite result, in the slope neither: where a branch is not taken, its
+//! operand is bounded first, because ∞·0 would reach the gradient as NaN. NaN passes.
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
@@ -184,8 +184,8 @@ elementwise! {
             tanh.clone() * tanh
         };
 
-    /// y = x − `lambda` for x > `lambda`, x + `lambda` for x < −`lambda`, else 0, for `lambda` ≥ 0; the slope is 1
-    /// outside of [−`lambda`, `lambda`], else 0.
+    /// y = x − `lambda` for x > `lambda`, x + `lambda` for x < −`lambda`, else 0, for `lambda` ≥ 0; the slope
+    /// is 1 outside of [−`lambda`, `lambda`], else 0.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softshrink.html)
     Softshrink softshrink(lambda) X:
         |x| {

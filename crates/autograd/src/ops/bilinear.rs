@@ -5,8 +5,8 @@ use retrograd_tensor::{Error, Float, Result};
 use crate::Var;
 
 impl<T: Float> Var<T> {
-    /// yₖ = x₁ᵀ·Aₖ·x₂ + bₖ for `self` x₁ `[…, in₁]`, `other` x₂ `[…, in₂]`, `weight` A `[out, in₁, in₂]` and `bias`
-    /// `[out]`; the leading axes are the same.
+    /// yₖ = x₁ᵀ·Aₖ·x₂ + bₖ for `self` x₁ `[…, in₁]`, `other` x₂ `[…, in₂]`, `weight` A `[out, in₁, in₂]` and
+    /// `bias` `[out]`; the leading axes are the same.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.bilinear.html)
     ///
     /// # Errors

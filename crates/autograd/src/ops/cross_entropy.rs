@@ -30,8 +30,8 @@ impl<'a, T: Float> From<&'a Var<T>> for Target<'a, T> {
     }
 }
 
-/// The losses of the positions before their reduction. Softmax is computed again from its normaliser, `parts`, when
-/// the gradient is: an exponential costs less than to store it.
+/// The losses of the positions before their reduction. Softmax is computed again from its normaliser,
+/// `parts`, when the gradient is: an exponential costs less than to store it.
 struct CrossEntropy<T: Float> {
     targets: ClassTargets<T>,
     parts: Tensor<T>,
@@ -72,8 +72,8 @@ impl<T: Float> Op<T, 1> for CrossEntropy<T> {
 /// The cross-entropy of logits `[n, classes]`, `[n, classes, d₁, …]` or `[classes]` with a [`Target`].
 ///
 /// With class numbers y the loss of a position is −w_y·ln softmax(x)_y, and with smoothing ε it is
-/// (1 − ε)·(−w_y·ln p_y) + ε/classes·Σ_c −w_c·ln p_c; it is 0 where y is `ignore_index`. The mean divides by Σ w_y over
-/// what is not ignored, so that it is NaN where everything is. With probabilities q the loss is
+/// (1 − ε)·(−w_y·ln p_y) + ε/classes·Σ_c −w_c·ln p_c; it is 0 where y is `ignore_index`. The mean divides by
+/// Σ w_y over what is not ignored, so that it is NaN where everything is. With probabilities q the loss is
 /// −Σ_c w_c·((1 − ε)·q_c + ε/classes)·ln p_c, and the mean divides by the number of positions.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html)
 ///
@@ -134,8 +134,9 @@ fn with_probabilities<T: Float>(
     Ok(logits.log_softmax(axis)?.mul(&smoothed)?.sum(axis)?.neg())
 }
 
-/// The negative log-likelihood of log-probabilities `[n, classes]`, `[n, classes, d₁, …]` or `[classes]`: −w_y·x_y at
-/// each position of class y, and 0 where y is `ignore_index`. The mean divides by Σ w_y over what is not ignored.
+/// The negative log-likelihood of log-probabilities `[n, classes]`, `[n, classes, d₁, …]` or `[classes]`:
+/// −w_y·x_y at each position of class y, and 0 where y is `ignore_index`. The mean divides by Σ w_y over what
+/// is not ignored.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.nll_loss.html)
 ///
 /// # Errors

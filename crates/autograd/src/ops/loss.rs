@@ -1,5 +1,5 @@
-//! Losses: functions of an output and a target, with every argument of PyTorch's functional form. The methods of
-//! [`Var`] are these with the arguments' defaults.
+//! Losses: functions of an output and a target, with every argument of PyTorch's functional form. The methods
+//! of [`Var`] are these with the arguments' defaults.
 //!
 //! Most are functions of an element and its target, followed by a weight and a reduction. Such a one is a
 //! `Pairwise`: its value and its slope, each of one pass over the elements.
@@ -99,8 +99,8 @@ impl<T: Float, F: Pairwise> Op<T, 2> for Pair<F> {
     }
 }
 
-/// A row: documentation, type with its settings, name, value, slope in x, and where the loss is no function of x − t,
-/// the slope in t.
+/// A row: documentation, type with its settings, name, value, slope in x, and where the loss is no function
+/// of x − t, the slope in t.
 macro_rules! pairwise {
     ($($(#[$doc:meta])* $Type:ident { $($setting:ident),* } $name:literal:
         |$x:ident, $t:ident| $value:expr; |$sx:ident, $st:pat_param| $slope:expr;
@@ -171,7 +171,8 @@ pairwise! {
             bounded(d.clone(), delta, delta, d)
         };
 
-    /// −t·ln x − (1 − t)·ln(1 − x), the logarithms no lower than −100. The slope's divisor is no less than 10⁻¹².
+    /// −t·ln x − (1 − t)·ln(1 − x), the logarithms no lower than −100. The slope's divisor is no less than
+    /// 10⁻¹².
     Probability {} "binary_cross_entropy":
         |x, t| {
             let at_least = |ln: T| if ln < c(-100.0) { c(-100.0) } else { ln };
@@ -219,8 +220,8 @@ fn bounded<N: Number>(d: N, bound: f64, outer: f64, inner: N) -> N {
     N::select(above, N::constant(outer), N::select(below, N::constant(-outer), inner))
 }
 
-/// Checks that an output and its target have one shape. PyTorch broadcasts some losses and warns that the result is
-/// likely to be wrong: `[n, 1]` and `[n]` would give n² losses.
+/// Checks that an output and its target have one shape. PyTorch broadcasts some losses and warns that the
+/// result is likely to be wrong: `[n, 1]` and `[n]` would give n² losses.
 #[track_caller]
 pub(super) fn same_shape<T: Float>(op: &'static str, x: &Var<T>, target: &Var<T>) -> Result<()> {
     if x.shape() != target.shape() {
@@ -325,8 +326,8 @@ pub fn binary_cross_entropy<T: Float>(
     reduction.of(&weighed(op, losses(Probability {}, x, target)?, weight)?)
 }
 
-/// [`binary_cross_entropy`] of σ(x), without its rounding: reduced w·((1 − t)·x + (1 + (w₊ − 1)·t)·ln(1 + e⁻ˣ)).
-/// `weight` w and `pos_weight` w₊, which is the weight of what the target has, broadcast to `x`.
+/// [`binary_cross_entropy`] of σ(x), without its rounding: reduced w·((1 − t)·x + (1 + (w₊ − 1)·t)·ln(1 +
+/// e⁻ˣ)). `weight` w and `pos_weight` w₊, which is the weight of what the target has, broadcast to `x`.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html)
 ///
 /// # Errors
@@ -350,8 +351,8 @@ pub fn binary_cross_entropy_with_logits<T: Float>(
     reduction.of(&weighed(op, losses, weight)?)
 }
 
-/// Reduced t·(ln t − x): the divergence of the distribution whose logarithm is `x` from the target. With `log_target`
-/// the target is a logarithm too, and it is eᵗ·(t − x).
+/// Reduced t·(ln t − x): the divergence of the distribution whose logarithm is `x` from the target. With
+/// `log_target` the target is a logarithm too, and it is eᵗ·(t − x).
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html)
 ///
 /// # Errors

@@ -1,8 +1,8 @@
 //! Normalisation: y = w·x̂ + b, x̂ = (x − mean)/√(var + eps), over batch, layer, groups or instances.
 //!
-//! They are one operation; which elements form a group is data ([`Groups`]). Where nothing is recorded its pullback
-//! is a kernel of two passes; where it is, the same formula is made of variables, with mean and variance as the
-//! functions of x that they are, so that every order of derivative follows.
+//! They are one operation; which elements form a group is data ([`Groups`]). Where nothing is recorded its
+//! pullback is a kernel of two passes; where it is, the same formula is made of variables, with mean and
+//! variance as the functions of x that they are, so that every order of derivative follows.
 
 use std::num::NonZeroI64;
 
@@ -96,8 +96,8 @@ impl Normalise {
         Ok((centred.mul(&inverse)?, inverse))
     }
 
-    /// The operation on `x`, a weight and a bias with as many elements as there are channels; 1 and 0 where there
-    /// is none.
+    /// The operation on `x`, a weight and a bias with as many elements as there are channels; 1 and 0 where
+    /// there is none.
     #[track_caller]
     fn of<T: Float>(self, x: &Var<T>, weight: Option<&Var<T>>, bias: Option<&Var<T>>) -> Result<Var<T>> {
         if weight.is_none() && bias.is_none() && x.numel() == 0 {
@@ -113,13 +113,14 @@ impl Normalise {
 }
 
 impl<T: Float> Var<T> {
-    /// y = weight·(x − mean)/√(var + eps) + bias with the mean and the (biased) variance of each channel of `[n, c,
-    /// …]`, which are returned as well; `weight` and `bias` are `[c]`. What training does.
+    /// y = weight·(x − mean)/√(var + eps) + bias with the mean and the (biased) variance of each channel of
+    /// `[n, c, …]`, which are returned as well; `weight` and `bias` are `[c]`. What training does.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html),
     /// [Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)
     ///
     /// # Errors
-    /// If there are fewer than two axes, a channel has one element only, `eps` is not positive, or a shape differs.
+    /// If there are fewer than two axes, a channel has one element only, `eps` is not positive, or a shape
+    /// differs.
     #[track_caller]
     pub fn batch_norm(
         &self,
@@ -141,8 +142,8 @@ impl<T: Float> Var<T> {
         self.normalised(groups, Source::Own, weight, bias, eps)
     }
 
-    /// y = weight·(x − mean)/√(var + eps) + bias with a given mean and variance of each channel of `[n, c, …]`; all
-    /// four are `[c]`. What evaluation does.
+    /// y = weight·(x − mean)/√(var + eps) + bias with a given mean and variance of each channel of `[n, c,
+    /// …]`; all four are `[c]`. What evaluation does.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)
     ///
     /// # Errors
@@ -168,14 +169,14 @@ impl<T: Float> Var<T> {
         Normalise { groups, source: Source::Given, moments, eps }.of(self, weight, bias)
     }
 
-    /// As [`batch_norm`](Self::batch_norm) with the mean and the variance of each channel of each example, which are
-    /// returned as `[n·c]`.
+    /// As [`batch_norm`](Self::batch_norm) with the mean and the variance of each channel of each example,
+    /// which are returned as `[n·c]`.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html),
     /// [Ulyanov et al. 2016](https://arxiv.org/abs/1607.08022)
     ///
     /// # Errors
-    /// If there are fewer than two axes, a channel of an example has not two elements, `eps` is not finite or below 0,
-    /// or a shape differs.
+    /// If there are fewer than two axes, a channel of an example has not two elements, `eps` is not finite or
+    /// below 0, or a shape differs.
     #[track_caller]
     pub fn instance_norm(
         &self,
@@ -198,14 +199,14 @@ impl<T: Float> Var<T> {
         self.normalised(groups, Source::Own, weight, bias, eps)
     }
 
-    /// As [`batch_norm`](Self::batch_norm) with the mean and the variance of each of `groups` groups of neighbouring
-    /// channels of each example of `[n, c, …]`; `weight` and `bias` are `[c]`.
+    /// As [`batch_norm`](Self::batch_norm) with the mean and the variance of each of `groups` groups of
+    /// neighbouring channels of each example of `[n, c, …]`; `weight` and `bias` are `[c]`.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html),
     /// [Wu and He 2018](https://arxiv.org/abs/1803.08494)
     ///
     /// # Errors
-    /// If there are fewer than two axes, the channels do not divide into the groups, all there is is one element a
-    /// group of one example, `eps` is not finite or below 0, or a shape differs.
+    /// If there are fewer than two axes, the channels do not divide into the groups, all there is is one
+    /// element a group of one example, `eps` is not finite or below 0, or a shape differs.
     #[track_caller]
     pub fn group_norm(
         &self,
@@ -253,8 +254,8 @@ impl<T: Float> Var<T> {
         Ok(self.normalised(groups, Source::Own, weight, bias, eps)?.0)
     }
 
-    /// y = weight·x/√(mean(x²) + eps) with the mean over the last axes, whose extents are `normalized_shape`, as are
-    /// `weight`'s.
+    /// y = weight·x/√(mean(x²) + eps) with the mean over the last axes, whose extents are `normalized_shape`,
+    /// as are `weight`'s.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.rms_norm.html),
     /// [Zhang and Sennrich 2019](https://arxiv.org/abs/1910.07467)
     ///
@@ -270,8 +271,8 @@ impl<T: Float> Var<T> {
         Ok(self.normalised(groups, Source::MeanSquare, weight, None, eps)?.0)
     }
 
-    /// y = x/(k + alpha·m)^beta, m being the sum of x² over `size` neighbouring channels (⌊size/2⌋ before, the rest
-    /// after; none beyond the ends) divided by `size`, for `[n, c, …]` of three axes or more.
+    /// y = x/(k + alpha·m)^beta, m being the sum of x² over `size` neighbouring channels (⌊size/2⌋ before,
+    /// the rest after; none beyond the ends) divided by `size`, for `[n, c, …]` of three axes or more.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.local_response_norm.html),
     /// [Krizhevsky et al. 2012](https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks)
     ///

@@ -1,4 +1,5 @@
-//! Choosing by value: the positions are the tensor's, and the elements are gathered from there, which is linear.
+//! Choosing by value: the positions are the tensor's, and the elements are gathered from there, which is
+//! linear.
 
 use retrograd_tensor::{Axes, Float, Result, Tensor, keepdim};
 
@@ -45,7 +46,8 @@ impl<T: Float> Op<T, 2> for Put {
 
 impl<T: Float> Var<T> {
     /// `self` with each element of `source` put at the position along `axis` that `index` names. Of several at
-    /// one position the last in row-major order stays, but as in PyTorch each receives the gradient of its place.
+    /// one position the last in row-major order stays, but as in PyTorch each receives the gradient of its
+    /// place.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html)
     ///
     /// # Errors
@@ -66,8 +68,8 @@ impl<T: Float> Var<T> {
         Var::where_(&mask, &Var::from(Tensor::scalar(T::from_f64(value))), self)
     }
 
-    /// The largest element along an axis, NaN if one is, and the position of the first of equals, which receives
-    /// the gradient.
+    /// The largest element along an axis, NaN if one is, and the position of the first of equals, which
+    /// receives the gradient.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.max.html)
     ///
     /// # Errors
@@ -78,8 +80,8 @@ impl<T: Float> Var<T> {
         self.chosen_along(axis, keep, self.value().max_dim(keepdim(axis))?.1)
     }
 
-    /// The smallest element along an axis, NaN if one is, and the position of the first of equals, which receives
-    /// the gradient.
+    /// The smallest element along an axis, NaN if one is, and the position of the first of equals, which
+    /// receives the gradient.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.min.html)
     ///
     /// # Errors
@@ -96,8 +98,8 @@ impl<T: Float> Var<T> {
         Ok(if keep { (values, index) } else { (values.squeeze(axis)?, index.squeeze(axis)?) })
     }
 
-    /// The elements along `axis` from the smallest to the largest, or the other way round, and the positions where
-    /// they stood. NaN counts as the largest; equal ones keep their order.
+    /// The elements along `axis` from the smallest to the largest, or the other way round, and the positions
+    /// where they stood. NaN counts as the largest; equal ones keep their order.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.sort.html)
     ///
     /// # Errors
@@ -108,8 +110,8 @@ impl<T: Float> Var<T> {
         Ok((self.gather(axis, &index)?, index))
     }
 
-    /// The `k` largest elements along `axis`, the largest first, or the `k` smallest, the smallest first, and the
-    /// positions where they stood. NaN counts as the largest; of equal ones the first come first.
+    /// The `k` largest elements along `axis`, the largest first, or the `k` smallest, the smallest first, and
+    /// the positions where they stood. NaN counts as the largest; of equal ones the first come first.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.topk.html)
     ///
     /// # Errors

@@ -68,8 +68,8 @@ impl<T: Float> Var<T> {
 }
 
 impl<T: Float> Var<T> {
-    /// The deviation over `axes`, the square root of [`var`](Self::var), ‖x − mean‖/√(n − `correction`); where it
-    /// is 0, so is the gradient.
+    /// The deviation over `axes`, the square root of [`var`](Self::var), ‖x − mean‖/√(n − `correction`);
+    /// where it is 0, so is the gradient.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.std.html)
     ///
     /// # Errors
@@ -113,8 +113,8 @@ impl<T: Float> Var<T> {
         }
     }
 
-    /// The product over `axes`; 1 over none. A tree of products, halves with halves, so that no gradient divides
-    /// by an element that may be 0.
+    /// The product over `axes`; 1 over none. A tree of products, halves with halves, so that no gradient
+    /// divides by an element that may be 0.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.prod.html)
     ///
     /// # Errors

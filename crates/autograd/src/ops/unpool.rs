@@ -41,7 +41,8 @@ impl<T: Float> Op<T, 1> for Unpool {
 
 impl<T: Float> Var<T> {
     /// The inverse of [`max_pool`](Self::max_pool), but for what was lost: zeros, with each element of
-    /// `[n, c, …]` (or `[c, …]`) at the place in its plane that `index` (of the same shape) names, counted flat.
+    /// `[n, c, …]` (or `[c, …]`) at the place in its plane that `index` (of the same shape) names, counted
+    /// flat.
     ///
     /// Each extent H becomes (H − 1)·stride − 2·padding + kernel, where ceil mode counts for nothing, or what
     /// `output_size` says, which must be less than a stride away from that. It has `D` extents, or is the shape

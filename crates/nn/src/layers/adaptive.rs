@@ -8,8 +8,8 @@ use crate::Layer;
 /// The average of windows that cover the input evenly.
 ///
 /// `x` `[n, c, …]` (or `[c, …]`) keeps n and c; output o of O sees the inputs from ⌊o·H/O⌋ to before
-/// ⌈(o + 1)·H/O⌉ of H, so that windows overlap where O does not divide H. `output_size` is one O for all axes or
-/// an array; `None` keeps H.
+/// ⌈(o + 1)·H/O⌉ of H, so that windows overlap where O does not divide H. `output_size` is one O for all axes
+/// or an array; `None` keeps H.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html)
 ///
 /// ```

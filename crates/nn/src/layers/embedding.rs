@@ -10,8 +10,8 @@ use crate::module;
 
 /// Row i of a table for each index i.
 ///
-/// An index of any shape `[…]` gives `[…, embedding_dim]`; the weight is `[num_embeddings, embedding_dim]` and begins
-/// normally distributed. The padding row, if there is one, begins as zeros and gets no gradient.
+/// An index of any shape `[…]` gives `[…, embedding_dim]`; the weight is `[num_embeddings, embedding_dim]`
+/// and begins normally distributed. The padding row, if there is one, begins as zeros and gets no gradient.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html)
 ///
 /// ```
@@ -43,8 +43,8 @@ impl<T: Float> Embedding<T> {
         EmbeddingBuilder { shape: [num_embeddings, embedding_dim], padding_idx: None, element: PhantomData }
     }
 
-    /// The rows that `index` names, on a tape or, to evaluate, none. An index carries no tape as a [`Var`] does, so this
-    /// is no [`Layer`](crate::Layer).
+    /// The rows that `index` names, on a tape or, to evaluate, none. An index carries no tape as a [`Var`]
+    /// does, so this is no [`Layer`](crate::Layer).
     ///
     /// # Errors
     /// If an index is no row, or the result has more elements than can be addressed.

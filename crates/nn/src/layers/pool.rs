@@ -56,8 +56,8 @@ pub struct AvgPool<const D: usize> {
 /// The p-norm (Σ xᵖ)^(1/p) of each window, without absolute values: an odd p wants x ≥ 0.
 ///
 /// Extents as in [`MaxPool`], without padding. At p = 1 it is a sum. Where Σ xᵖ = 0 the gradient is 0
-/// (for p ≥ 1). In ceil mode a window that reaches beyond the input counts as if it were whole: its sum is scaled
-/// up, as by PyTorch.
+/// (for p ≥ 1). In ceil mode a window that reaches beyond the input counts as if it were whole: its sum is
+/// scaled up, as by PyTorch.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.LPPool2d.html)
 ///
 /// ```

@@ -200,8 +200,8 @@ pub enum KLDivReduction {
     BatchMean,
 }
 
-/// The divergence t·(ln t − x) of the distribution with logarithm x from the target; eᵗ·(t − x) where the target is
-/// a logarithm too.
+/// The divergence t·(ln t − x) of the distribution with logarithm x from the target; eᵗ·(t − x) where the
+/// target is a logarithm too.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html)
 ///
 /// ```

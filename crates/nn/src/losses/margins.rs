@@ -31,7 +31,8 @@ fn hinge<T: Float>(x: &Var<T>) -> Result<Var<T>> {
     or_zero(&x.value().map(|x| x >= T::ZERO || x.is_nan()), x)
 }
 
-/// x where the target is 1, and max(0, margin − x) where it is −1: x is a distance, which is to be small or large.
+/// x where the target is 1, and max(0, margin − x) where it is −1: x is a distance, which is to be small or
+/// large.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.HingeEmbeddingLoss.html)
 ///
 /// ```
@@ -70,7 +71,8 @@ impl HingeEmbeddingLoss {
     }
 }
 
-/// max(0, −y·(x₁ − x₂) + margin): with target y = 1 the first score is to be the larger one, with −1 the second.
+/// max(0, −y·(x₁ − x₂) + margin): with target y = 1 the first score is to be the larger one, with −1 the
+/// second.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.MarginRankingLoss.html)
 ///
 /// ```
@@ -118,8 +120,8 @@ pub struct CosineEmbeddingLoss {
 }
 
 impl CosineEmbeddingLoss {
-    /// The loss of vectors `[n, d]` with a target `[n]`, or of `[d]` with a scalar; all broadcast. The target is 1 or
-    /// −1 (any other number gives 0).
+    /// The loss of vectors `[n, d]` with a target `[n]`, or of `[d]` with a scalar; all broadcast. The target
+    /// is 1 or −1 (any other number gives 0).
     ///
     /// # Errors
     /// If the shapes do not fit.
@@ -143,8 +145,8 @@ impl CosineEmbeddingLoss {
     }
 }
 
-/// max(0, d(a, p) − d(a, n) + margin) with d(x, y) = ‖x − y + ε‖ₚ along the last axis: the positive is to be nearer
-/// to the anchor than the negative.
+/// max(0, d(a, p) − d(a, n) + margin) with d(x, y) = ‖x − y + ε‖ₚ along the last axis: the positive is to be
+/// nearer to the anchor than the negative.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.TripletMarginLoss.html),
 /// [Balntas et al. 2016](https://bmva-archive.org.uk/bmvc/2016/papers/paper119/index.html)
 ///
@@ -163,7 +165,8 @@ pub struct TripletMarginLoss {
     pub p: f64,
     /// ε, which keeps the distance of equals away from the root's infinite slope.
     pub eps: f64,
-    /// Whether the distance of negative and positive counts where it is smaller than that of negative and anchor.
+    /// Whether the distance of negative and positive counts where it is smaller than that of negative and
+    /// anchor.
     pub swap: bool,
     /// What becomes of the losses.
     pub reduction: Reduction,

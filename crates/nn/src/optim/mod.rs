@@ -99,8 +99,8 @@ pub trait Optimizer<T: Float = f32> {
     }
 }
 
-/// Calls `change` with each parameter that has a gradient, and makes the reported updates; nothing is changed if
-/// one does not fit. What is frozen stays as it is, also if it was frozen after the pass.
+/// Calls `change` with each parameter that has a gradient, and makes the reported updates; nothing is changed
+/// if one does not fit. What is frozen stays as it is, also if it was frozen after the pass.
 #[track_caller]
 fn walk<T: Float>(
     op: &'static str,

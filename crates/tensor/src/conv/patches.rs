@@ -42,7 +42,7 @@ impl Patches {
         let planes =
             Geometry::convolution(op, &leading([n * c, 1], plane), &leading([1, 1], &kernel), 1, sliding)?;
         let positions = Shape::from(&planes.shape(Slot::Output)[2..]);
-        let rows = c.checked_mul(planes.taps()).unwrap_or(usize::MAX);
+        let rows = c.saturating_mul(planes.taps());
         let patches = countable(op, [n, rows, positions.numel()].into())?;
         Ok(Self { planes, images, patches })
     }
