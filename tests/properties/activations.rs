@@ -4,7 +4,7 @@ use retrograd::prelude::*;
 
 use crate::draw::{Draw, Family, Outcome, axis_of, one};
 
-pub const FAMILIES: &[Family] =
+pub(crate) const FAMILIES: &[Family] =
     &[("adjustable activation", adjustable), ("prelu", prelu), ("along an axis", along_an_axis)];
 
 /// Activations without settings, which refuse nothing.

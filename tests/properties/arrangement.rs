@@ -6,7 +6,7 @@ use retrograd::tensor::{Axes, Slice};
 use crate::borders::resolved;
 use crate::draw::{Draw, Family, Outcome, all, axis_of, broadcast, one, room, wide};
 
-pub const FAMILIES: &[Family] = &[
+pub(crate) const FAMILIES: &[Family] = &[
     ("reshape", reshape),
     ("permute", permute),
     ("transpose", transpose),

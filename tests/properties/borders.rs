@@ -5,7 +5,7 @@ use retrograd::prelude::*;
 
 use crate::draw::{Draw, Family, Outcome, axis_of, one, room, wide};
 
-pub const FAMILIES: &[Family] = &[
+pub(crate) const FAMILIES: &[Family] = &[
     ("constant_pad1d", constant::<1>),
     ("constant_pad2d", constant::<2>),
     ("constant_pad3d", constant::<3>),
@@ -151,7 +151,7 @@ fn unflatten(draw: &mut Draw) -> Outcome {
 }
 
 /// Extents that multiply to `whole`, where at most one is −1 and stands for what the others leave.
-pub fn resolved(whole: usize, extents: &[isize]) -> Option<Vec<usize>> {
+pub(crate) fn resolved(whole: usize, extents: &[isize]) -> Option<Vec<usize>> {
     let known = extents.iter().filter(|&&extent| extent >= 0).map(|&extent| extent as i128);
     let known = known.fold(1i128, i128::saturating_mul);
     let free = match extents.iter().filter(|&&extent| extent < 0).collect::<Vec<_>>()[..] {

@@ -10,28 +10,28 @@ use retrograd::prelude::*;
 const CASES: u64 = 1000;
 
 /// A name, and what draws one configuration and runs it.
-pub type Family = (&'static str, fn(&mut Draw) -> Outcome);
+pub(crate) type Family = (&'static str, fn(&mut Draw) -> Outcome);
 
 /// The shapes that a formula gives, none if the configuration is to be refused, and what the library made of it.
-pub struct Outcome {
+pub(crate) struct Outcome {
     expected: Option<Vec<Vec<usize>>>,
     found: Result<Vec<Var>>,
 }
 
 /// One result.
-pub fn one(expected: Option<Vec<usize>>, found: Result<Var>) -> Outcome {
+pub(crate) fn one(expected: Option<Vec<usize>>, found: Result<Var>) -> Outcome {
     Outcome { expected: expected.map(|shape| vec![shape]), found: found.map(|y| vec![y]) }
 }
 
 /// Several results.
-pub fn all(expected: Option<Vec<Vec<usize>>>, found: Result<Vec<Var>>) -> Outcome {
+pub(crate) fn all(expected: Option<Vec<Vec<usize>>>, found: Result<Vec<Var>>) -> Outcome {
     Outcome { expected, found }
 }
 
 /// A generator of settings and inputs that writes down what it gave.
-pub struct Draw {
-    pub rng: StdRng,
-    pub tape: Tape,
+pub(crate) struct Draw {
+    pub(crate) rng: StdRng,
+    pub(crate) tape: Tape,
     /// How many of the settings are absurd.
     absurd: f64,
     told: Vec<String>,
@@ -67,12 +67,12 @@ impl Draw {
     }
 
     /// One of these.
-    pub fn choice<V: Copy + Debug>(&mut self, name: &str, of: &[V]) -> V {
+    pub(crate) fn choice<V: Copy + Debug>(&mut self, name: &str, of: &[V]) -> V {
         let value = self.any(of);
         self.tell(name, value)
     }
 
-    pub fn flag(&mut self, name: &str) -> bool {
+    pub(crate) fn flag(&mut self, name: &str) -> bool {
         self.choice(name, &[false, true])
     }
 
@@ -83,12 +83,12 @@ impl Draw {
         }
     }
 
-    pub fn size(&mut self, name: &str, usual: RangeInclusive<usize>) -> usize {
+    pub(crate) fn size(&mut self, name: &str, usual: RangeInclusive<usize>) -> usize {
         let value = self.silent_size(usual);
         self.tell(name, value)
     }
 
-    pub fn sizes<const N: usize>(&mut self, name: &str, usual: RangeInclusive<usize>) -> [usize; N] {
+    pub(crate) fn sizes<const N: usize>(&mut self, name: &str, usual: RangeInclusive<usize>) -> [usize; N] {
         let values = [(); N].map(|()| self.silent_size(usual.clone()));
         self.tell(name, values)
     }
@@ -100,35 +100,40 @@ impl Draw {
         }
     }
 
-    pub fn signed(&mut self, name: &str, usual: RangeInclusive<isize>) -> isize {
+    pub(crate) fn signed(&mut self, name: &str, usual: RangeInclusive<isize>) -> isize {
         let value = self.silent_signed(usual);
         self.tell(name, value)
     }
 
-    pub fn many_signed(&mut self, name: &str, count: usize, usual: RangeInclusive<isize>) -> Vec<isize> {
+    pub(crate) fn many_signed(
+        &mut self,
+        name: &str,
+        count: usize,
+        usual: RangeInclusive<isize>,
+    ) -> Vec<isize> {
         let values = (0..count).map(|_| self.silent_signed(usual.clone())).collect();
         self.tell(name, values)
     }
 
     /// An axis of `rank`, seldom one that does not exist.
-    pub fn axis(&mut self, rank: usize) -> isize {
+    pub(crate) fn axis(&mut self, rank: usize) -> isize {
         let rank = rank.max(1) as isize;
         self.signed("axis", -rank..=rank - 1)
     }
 
-    pub fn float(&mut self, name: &str, usual: &[f64]) -> f64 {
+    pub(crate) fn float(&mut self, name: &str, usual: &[f64]) -> f64 {
         let absurd = [0.0, -1.0, 0.5, 2.0, 1e300, -1e300, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
         let value = if self.wild() { self.any(&absurd) } else { self.any(usual) };
         self.tell(name, value)
     }
 
     /// How many of something: the usual number, seldom another.
-    pub fn count(&mut self, usual: usize) -> usize {
+    pub(crate) fn count(&mut self, usual: usize) -> usize {
         if self.wild() { self.within(0..=5) } else { usual }
     }
 
     /// A shape of about these ranks, with extents of 1 to 9, seldom 0.
-    pub fn shape(&mut self, name: &str, ranks: RangeInclusive<usize>) -> Vec<usize> {
+    pub(crate) fn shape(&mut self, name: &str, ranks: RangeInclusive<usize>) -> Vec<usize> {
         let usual = self.within(ranks);
         let rank = self.count(usual);
         // Few elements in many axes.
@@ -138,7 +143,7 @@ impl Draw {
     }
 
     /// As [`shape`](Self::shape), but of nothing, one axis may be as long as no tensor of something.
-    pub fn any_shape(&mut self, name: &str, ranks: RangeInclusive<usize>) -> Vec<usize> {
+    pub(crate) fn any_shape(&mut self, name: &str, ranks: RangeInclusive<usize>) -> Vec<usize> {
         let mut shape = self.shape(name, ranks);
         if let Some(longest) = shape.iter().position(|&extent| extent > 0).filter(|_| shape.contains(&0)) {
             shape[longest] = 1 << 44;
@@ -147,7 +152,7 @@ impl Draw {
     }
 
     /// The shape, seldom with another extent at one axis.
-    pub fn nearly(&mut self, name: &str, shape: &[usize]) -> Vec<usize> {
+    pub(crate) fn nearly(&mut self, name: &str, shape: &[usize]) -> Vec<usize> {
         let mut shape = shape.to_vec();
         if self.wild() && !shape.is_empty() {
             let axis = self.within(0..=shape.len() - 1);
@@ -160,7 +165,7 @@ impl Draw {
     }
 
     /// The shape of an input of a layer over `D` axes of space: `[n, c, …]` or `[c, …]`, with these channels.
-    pub fn image<const D: usize>(&mut self, channels: usize) -> Vec<usize> {
+    pub(crate) fn image<const D: usize>(&mut self, channels: usize) -> Vec<usize> {
         let mut shape = self.shape("x", D + 1..=D + 2);
         let axis = shape.len().saturating_sub(D + 1);
         if !self.wild() && axis < shape.len() && channels < 100 {
@@ -170,14 +175,14 @@ impl Draw {
     }
 
     /// A variable of this shape on the tape, of ordinary numbers.
-    pub fn leaf(&mut self, shape: &[usize]) -> Var {
+    pub(crate) fn leaf(&mut self, shape: &[usize]) -> Var {
         let x = self.tape.leaf(Tensor::randn(shape, &mut self.rng).expect("ordinary shapes"));
         self.leaves.push(x.clone());
         x
     }
 
     /// A tensor of integers from 0 to before `end`, seldom one outside.
-    pub fn indices(&mut self, name: &str, shape: &[usize], end: usize) -> Tensor<i64> {
+    pub(crate) fn indices(&mut self, name: &str, shape: &[usize], end: usize) -> Tensor<i64> {
         let index: Vec<i64> = (0..shape.iter().product())
             .map(|_| {
                 let outside = self.wild() && self.wild();
@@ -189,7 +194,7 @@ impl Draw {
     }
 
     /// Has the gradients of a layer's parameters looked at.
-    pub fn watch(&mut self, layer: &impl Module) {
+    pub(crate) fn watch(&mut self, layer: &impl Module) {
         self.parameters.extend(layer.parameters().into_iter().map(|(_, parameter)| parameter.clone()));
     }
 
@@ -237,7 +242,7 @@ fn here(error: &Error) -> Result<(), String> {
 }
 
 /// Draws from each family, and fails with every configuration that is judged otherwise than by its formula.
-pub fn check(families: &[Family]) {
+pub(crate) fn check(families: &[Family]) {
     let mut faults = vec![];
     for (name, family) in families {
         let mut accepted = 0;
@@ -263,12 +268,12 @@ pub fn check(families: &[Family]) {
 }
 
 /// A number too wide to overflow.
-pub fn wide(n: usize) -> i128 {
+pub(crate) fn wide(n: usize) -> i128 {
     n as i128
 }
 
 /// The shape, if a tensor can have it: fewer bytes than a TiB, and countable even without the axes of extent 0.
-pub fn room(shape: impl IntoIterator<Item = i128>) -> Option<Vec<usize>> {
+pub(crate) fn room(shape: impl IntoIterator<Item = i128>) -> Option<Vec<usize>> {
     let shape: Vec<usize> =
         shape.into_iter().map(|extent| usize::try_from(extent).ok()).collect::<Option<_>>()?;
     let others =
@@ -278,13 +283,13 @@ pub fn room(shape: impl IntoIterator<Item = i128>) -> Option<Vec<usize>> {
 }
 
 /// The axis counted from the front, if it exists.
-pub fn axis_of(rank: usize, axis: isize) -> Option<usize> {
+pub(crate) fn axis_of(rank: usize, axis: isize) -> Option<usize> {
     let rank = rank as isize;
     (-rank..rank).contains(&axis).then(|| axis.rem_euclid(rank) as usize)
 }
 
 /// What two shapes broadcast to.
-pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+pub(crate) fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
     let extent =
         |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |axis| shape[axis]);

@@ -5,7 +5,7 @@ use retrograd::prelude::*;
 
 use crate::draw::{Draw, Family, Outcome, one, room, wide};
 
-pub const FAMILIES: &[Family] = &[
+pub(crate) const FAMILIES: &[Family] = &[
     ("linear", linear),
     ("bilinear", bilinear),
     ("embedding", embedding),

@@ -5,7 +5,7 @@ use retrograd::prelude::*;
 
 use crate::draw::{Draw, Family, Outcome, broadcast, one};
 
-pub const FAMILIES: &[Family] = &[
+pub(crate) const FAMILIES: &[Family] = &[
     ("loss of elements", elements),
     ("binary_cross_entropy", binary),
     ("kl_div", kl_div),

@@ -5,7 +5,7 @@ use retrograd::prelude::*;
 
 use crate::draw::{Draw, Family, Outcome, one, room, wide};
 
-pub const FAMILIES: &[Family] = &[
+pub(crate) const FAMILIES: &[Family] = &[
     ("batch_norm1d", batch_norm::<1>),
     ("batch_norm2d", batch_norm::<2>),
     ("batch_norm3d", batch_norm::<3>),
@@ -32,9 +32,9 @@ fn running(draw: &mut Draw) -> (usize, f64, Option<f64>, bool, bool) {
     (draw.size("features", 1..=4), eps(draw), momentum, draw.flag("affine"), draw.flag("tracked"))
 }
 
-/// Whether such a layer can be built.
-fn buildable(features: usize, momentum: Option<f64>) -> bool {
-    room([wide(features)]).is_some() && momentum.is_none_or(f64::is_finite)
+/// Whether such a layer can be built, and changes its statistics, where it does, by a momentum that is a number.
+fn usable(features: usize, momentum: Option<f64>, changes: bool) -> bool {
+    room([wide(features)]).is_some() && (!changes || momentum.is_none_or(f64::is_finite))
 }
 
 fn batch_norm<const D: usize>(draw: &mut Draw) -> Outcome {
@@ -52,12 +52,14 @@ fn batch_norm<const D: usize>(draw: &mut Draw) -> Outcome {
         // Of no element the moments are NaN; of one there is no variance.
         false => eps > 0.0 && eps.is_finite() && x.numel() != *shape.get(1).unwrap_or(&0),
     };
-    let expected = (buildable(features, momentum) && ranked && known && sound).then_some(shape);
-    let builder = BatchNorm::<D>::new(features).eps(eps).momentum(momentum).affine(affine);
+    let expected =
+        (usable(features, momentum, tracked && draw.tape.is_training()) && ranked && known && sound)
+            .then_some(shape);
     one(
         expected,
-        match builder.track_running_stats(tracked).build() {
+        match BatchNorm::<D>::new(features) {
             Ok(layer) => {
+                let layer = layer.eps(eps).momentum(momentum).affine(affine).track_running_stats(tracked);
                 draw.watch(&layer);
                 layer.forward(&x)
             }
@@ -76,12 +78,14 @@ fn instance_norm<const D: usize>(draw: &mut Draw) -> Outcome {
     let given = tracked && !draw.tape.is_training();
     let several = given || x.numel() > shape.iter().take(axis + 1).product();
     let sound = at_least_0(eps) && several;
-    let expected = (buildable(features, momentum) && ranked && known && sound).then_some(shape);
-    let builder = InstanceNorm::<D>::new(features).eps(eps).momentum(momentum).affine(affine);
+    let expected =
+        (usable(features, momentum, tracked && draw.tape.is_training()) && ranked && known && sound)
+            .then_some(shape);
     one(
         expected,
-        match builder.track_running_stats(tracked).build() {
+        match InstanceNorm::<D>::new(features) {
             Ok(layer) => {
+                let layer = layer.eps(eps).momentum(momentum).affine(affine).track_running_stats(tracked);
                 draw.watch(&layer);
                 layer.forward(&x)
             }
@@ -109,7 +113,7 @@ fn group_norm(draw: &mut Draw) -> Outcome {
         expected,
         match GroupNorm::new(groups, channels) {
             Ok(layer) => {
-                let layer = if affine { layer } else { layer.without_affine() }.eps(eps);
+                let layer = layer.affine(affine).eps(eps);
                 draw.watch(&layer);
                 layer.forward(&x)
             }
@@ -139,11 +143,7 @@ fn layer_norm(draw: &mut Draw) -> Outcome {
         (fits && at_least_0(eps)).then_some(shape),
         match LayerNorm::new(normalized) {
             Ok(layer) => {
-                let layer = match kind {
-                    "whole" => layer,
-                    "without bias" => layer.without_bias(),
-                    _ => layer.without_affine(),
-                };
+                let layer = layer.elementwise_affine(kind != "without").bias(kind == "whole");
                 draw.watch(&layer);
                 layer.eps(eps).forward(&x)
             }
@@ -159,7 +159,7 @@ fn rms_norm(draw: &mut Draw) -> Outcome {
         (fits && at_least_0(eps)).then_some(shape),
         match RMSNorm::new(normalized) {
             Ok(layer) => {
-                let layer = if affine { layer } else { layer.without_affine() };
+                let layer = layer.elementwise_affine(affine);
                 draw.watch(&layer);
                 layer.eps(eps).forward(&x)
             }

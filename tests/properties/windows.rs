@@ -8,7 +8,7 @@ use retrograd::tensor::OutputSize;
 
 use crate::draw::{Draw, Family, Outcome, one, room, wide};
 
-pub const FAMILIES: &[Family] = &[
+pub(crate) const FAMILIES: &[Family] = &[
     ("conv1d", conv::<1>),
     ("conv2d", conv::<2>),
     ("conv3d", conv::<3>),
