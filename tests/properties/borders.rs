@@ -137,7 +137,7 @@ fn unflatten(draw: &mut Draw) -> Outcome {
     if let (Some(axis), true) = (axis, sizes.iter().all(|size| (1..9).contains(size)) && draw.flag("fitting"))
     {
         shape[axis] = sizes.iter().product::<isize>() as usize;
-        if let Some(size) = sizes.first_mut().filter(|_| shape[axis] % 2 == 0) {
+        if let Some(size) = sizes.first_mut().filter(|_| shape[axis].is_multiple_of(2)) {
             *size = -1;
         }
     }
