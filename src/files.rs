@@ -89,6 +89,54 @@ pub fn load<T: Float>(
     Ok(file.metadata)
 }
 
+/// Writes tensors under their names to a safetensors file, whole or not at all: what an optimizer or an average of
+/// weights tells of itself, so that a training can be resumed with the same bits.
+///
+/// ```
+/// # use retrograd::prelude::*;
+/// # let rng = &mut StdRng::seed_from_u64(0);
+/// # let (mut model, path) = (Linear::new(2, 1).build(rng)?, std::env::temp_dir().join("retrograd-doc.safetensors"));
+/// let mut optimizer = Adam::new(1e-3);
+/// let loss = model.forward(&Tape::new().constant(Tensor::from([[1.0, 2.0]])))?.square().sum(..)?;
+/// optimizer.step(&mut model, &loss.backward()?)?;
+/// save_state(optimizer.state_dict(&model), &path)?;
+///
+/// let mut resumed = Adam::new(1e-3);
+/// resumed.load_state_dict(&model, &load_state(&path)?)?;
+/// assert_eq!(resumed.state_dict(&model), optimizer.state_dict(&model));
+/// # std::fs::remove_file(path).unwrap();
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Errors
+/// If the file cannot be written; the message names it.
+pub fn save_state<T: Float>(state: Vec<(String, Tensor<T>)>, path: impl AsRef<Path>) -> Result<()>
+where
+    Tensor<T>: Into<AnyTensor>,
+{
+    write_tensors(path, state, &BTreeMap::new())
+}
+
+/// The tensors of a safetensors file with their names: what [`save_state`] wrote. Numbers of another precision are
+/// rounded.
+///
+/// # Errors
+/// If the file cannot be read or is damaged, or holds integers; the message names it.
+pub fn load_state<T: Float>(path: impl AsRef<Path>) -> Result<Vec<(String, Tensor<T>)>> {
+    let path = path.as_ref();
+    let tensors = read_tensors(path)?.tensors.into_iter();
+    let numbers = tensors.map(|(name, tensor)| match tensor {
+        AnyTensor::F32(tensor) => Ok((name, tensor.cast())),
+        AnyTensor::F64(tensor) => Ok((name, tensor.cast())),
+        AnyTensor::I64(_) => {
+            let fact =
+                format!("{}: `{name}` holds integers, expected floating-point numbers", path.display());
+            Err(Error::outside("load_state", fact))
+        }
+    });
+    numbers.collect()
+}
+
 /// Whether an item counts, and is an integer in files.
 fn is_count<T: Float>(item: &Item<'_, T>) -> bool {
     matches!(item, Item::Buffer(buffer) if buffer.is_count())

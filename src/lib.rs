@@ -51,7 +51,7 @@ mod files;
 #[cfg(feature = "progress")]
 mod progress;
 
-pub use files::{load, save, save_with};
+pub use files::{load, load_state, save, save_state, save_with};
 #[cfg(feature = "progress")]
 pub use progress::Progress;
 pub use retrograd_autograd as autograd;
@@ -72,7 +72,7 @@ pub mod prelude {
     };
     pub use crate::nn::*;
     pub use crate::tensor::{Error, Float, Result, Shape, Tensor, keepdim};
-    pub use crate::{load, save};
+    pub use crate::{load, load_state, save, save_state};
     pub use rand::rngs::StdRng;
     pub use rand::{Rng, SeedableRng};
     pub use retrograd_nn::{module, sequential};

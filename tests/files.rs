@@ -199,3 +199,27 @@ fn saving_where_there_is_no_directory_names_the_file() {
     let error = save(&net::<f32>(1), &path).unwrap_err().to_string();
     assert!(error.contains(&path.display().to_string()), "{error}");
 }
+
+#[test]
+fn a_training_resumed_from_files_takes_the_same_steps() {
+    let (model_file, optimizer_file) = (Scratch::new(), Scratch::new());
+    let step = |model: &mut Net, optimizer: &mut Adam, image: f32| {
+        let x = Tape::new().constant(Tensor::full([2, 1, 6, 6], image).unwrap());
+        let y =
+            model.features.iter().try_fold(x, |x, layer| Ok::<_, Error>(layer.forward(&x)?.tanh())).unwrap();
+        let loss = model.fc.forward(&y.flatten(1).unwrap()).unwrap().square().sum(..).unwrap();
+        optimizer.step(model, &loss.backward().unwrap()).unwrap();
+    };
+    let (mut model, mut optimizer) = (net(1), Adam::new(0.01));
+    step(&mut model, &mut optimizer, 0.3);
+    save(&model, &model_file.0).unwrap();
+    save_state(optimizer.state_dict(&model), &optimizer_file.0).unwrap();
+    step(&mut model, &mut optimizer, -0.7);
+
+    let (mut resumed, mut again) = (net(2), Adam::new(0.01));
+    load(&mut resumed, &model_file.0).unwrap();
+    again.load_state_dict(&resumed, &load_state(&optimizer_file.0).unwrap()).unwrap();
+    step(&mut resumed, &mut again, -0.7);
+    assert_eq!(state(&resumed), state(&model));
+    assert_eq!(again.state_dict(&resumed), optimizer.state_dict(&model));
+}
