@@ -3,6 +3,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::*;
 use crate::Result;
+use crate::with_threads;
 
 /// F's terms, one by one: calls `term(x index, w index, y index)` for each.
 fn for_each_term(geo: &Geometry, mut term: impl FnMut(usize, usize, usize)) {
@@ -172,8 +173,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
                 noise(&mut rng, numel(&geo, slot)).into_iter().map(|v| v as f32).collect()
             });
             let [one, two, three] = [1, 2, 3].map(|threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let result = pool.install(|| solved(&geo, slot, &a, &b));
+                let result = with_threads(threads, || solved(&geo, slot, &a, &b)).unwrap();
                 result.into_iter().map(f32::to_bits).collect::<Vec<_>>()
             });
             assert!(one == two && two == three, "the {slot:?} of {geo:?}");

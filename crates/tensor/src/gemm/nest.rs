@@ -6,11 +6,13 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::Write;
 use super::pack::{Operand, Packed, Strips};
 use super::view::{MatMut, MatRef};
-use crate::Element;
 use crate::storage::Storage;
+use crate::{Element, par};
 
 /// A micro-kernel, and the sizes of the blocks that feed it.
 pub(super) trait Kernel: Copy + Send + Sync {
@@ -84,7 +86,7 @@ pub(super) fn multiply<K: Kernel>(
 
 /// Whether a product is computed on several threads.
 fn is_parallel(m: usize, n: usize, k: usize) -> bool {
-    m.saturating_mul(n).saturating_mul(k) >= PARALLEL && rayon::current_num_threads() > 1
+    m.saturating_mul(n).saturating_mul(k) >= PARALLEL && par::threads() > 1
 }
 
 /// Calls `work` with parts of C and where they begin: with all of C, or on several threads if it is worth it.
@@ -94,25 +96,36 @@ pub(super) fn divide<T: Send>(
     units: (usize, usize),
     work: &(impl Fn((usize, usize), MatMut<'_, T>) + Sync),
 ) {
-    if is_parallel(c.rows(), c.cols(), depth) {
-        let most = (PART / depth).max(c.rows() * c.cols() / SHARES);
-        halve(c, (0, 0), most, units, work);
-    } else {
-        work((0, 0), c);
+    if !is_parallel(c.rows(), c.cols(), depth) {
+        return work((0, 0), c);
     }
+    let most = (PART / depth).max(c.rows() * c.cols() / SHARES);
+    let mut parts = SmallVec::new();
+    halve(c, (0, 0), most, units, &mut parts);
+    par::chunks(&mut parts, 1, |_, part| {
+        for part in part.iter_mut() {
+            work(part.at, part.c.whole());
+        }
+    });
+}
+
+/// A part of C and where it begins.
+struct Part<'a, T> {
+    c: MatMut<'a, T>,
+    at: (usize, usize),
 }
 
 /// Halves C, first by columns, into parts of at most `most` elements.
-fn halve<T: Send>(
-    c: MatMut<'_, T>,
+fn halve<'a, T>(
+    c: MatMut<'a, T>,
     (row, col): (usize, usize),
     most: usize,
     units: (usize, usize),
-    work: &(impl Fn((usize, usize), MatMut<'_, T>) + Sync),
+    parts: &mut SmallVec<[Part<'a, T>; 2 * SHARES]>,
 ) {
     let (m, n) = (c.rows(), c.cols());
     if m * n <= most || m.max(n) < 2 * PART_LEN {
-        return work((row, col), c);
+        return parts.push(Part { c, at: (row, col) });
     }
     let ((first, second), at) = if n >= 2 * PART_LEN {
         let half = (n / 2).next_multiple_of(units.1);
@@ -121,7 +134,8 @@ fn halve<T: Send>(
         let half = (m / 2).next_multiple_of(units.0);
         (c.split_at_row(half), (row + half, col))
     };
-    rayon::join(|| halve(first, (row, col), most, units, work), || halve(second, at, most, units, work));
+    halve(first, (row, col), most, units, parts);
+    halve(second, at, most, units, parts);
 }
 
 /// The part `c` of the product, whose first element is `at`, on the calling thread.

@@ -4,6 +4,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
+use crate::with_threads;
 
 /// Runs every kernel for `f32` that the machine has.
 fn at_each_level(test: impl Fn(Level)) {
@@ -264,10 +265,10 @@ fn every_number_of_threads_gives_the_same_bits() {
         let b = Matrix::new(&mut rng, Layout::Transposed, k, n);
         at_each_level(|level| {
             let product = |threads| {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 let mut c = vec![0.0; m * n];
                 let (a, b) = (Operand::View(a.view().t()), Operand::View(b.view()));
-                pool.install(|| multiply_at(level, a, b, MatMut::new(&mut c, m, n), Write::Overwrite));
+                let c_view = MatMut::new(&mut c, m, n);
+                with_threads(threads, || multiply_at(level, a, b, c_view, Write::Overwrite)).unwrap();
                 c.into_iter().map(f32::to_bits).collect::<Vec<_>>()
             };
             let one = product(1);

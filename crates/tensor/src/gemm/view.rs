@@ -135,6 +135,11 @@ impl<'a, T> MatMut<'a, T> {
         Self { data: data.as_mut_ptr(), rows, cols, row_stride, borrow: PhantomData }
     }
 
+    /// All of it, while `self` rests.
+    pub(super) fn whole(&mut self) -> MatMut<'_, T> {
+        self.block(0..self.rows, 0..self.cols)
+    }
+
     /// The part at these rows and columns, while `self` rests.
     ///
     /// # Panics

@@ -13,7 +13,6 @@ mod tests;
 
 use std::num::NonZeroI64;
 
-use rayon::prelude::*;
 use smallvec::SmallVec;
 
 pub use geometry::{OutputSize, Pooling, Window};
@@ -47,7 +46,7 @@ pub(crate) fn max_pool<T: Float>(geo: &Pooling, x: &[T], y: &mut [T], index: &mu
     assert_eq!(y.len(), index.len(), "elements and indices of {geo:?}");
     let Some(planes) = Planes::new(geo, x.len(), y.len()) else { return };
     let each = planes.out_len * planes.in_a_task();
-    y.par_chunks_mut(each).zip(index.par_chunks_mut(each)).enumerate().for_each(|(task, (y, index))| {
+    par::chunks2((y, each), (index, each), |task, y, index| {
         simd::dispatch(
             #[inline(always)]
             || {

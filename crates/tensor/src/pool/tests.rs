@@ -2,6 +2,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
+use crate::with_threads;
 
 /// What output `o` of a sliding window sees along one axis: the positions, as PyTorch's loops find them, and
 /// how many elements of the padded input the window covers.
@@ -213,11 +214,11 @@ fn the_number_of_threads_does_not_change_a_bit() {
     let geo = Pooling::average("test", &[16, 9, 40, 41], window).unwrap();
     let x: Vec<f32> = noise(&mut rng, geo.input().numel()).into_iter().map(|v| v as f32).collect();
     let results = [1, 2, 3].map(|threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
+        with_threads(threads, || {
             let y = average(&geo, Divisor::IncludePadding, &x);
             (max(&geo, &x), spread(&geo, Divisor::IncludePadding, &y), y)
         })
+        .unwrap()
     });
     assert!(results[0] == results[1] && results[1] == results[2]);
 }

@@ -1,7 +1,7 @@
 //! Cross-entropy with class numbers, and its pullback.
 
 use rand::RngExt;
-use retrograd_tensor::{ClassTargets, Shape, Tensor};
+use retrograd_tensor::{ClassTargets, Shape, Tensor, with_threads};
 
 use crate::oracle::{assert_close, at, rng, tabulate};
 
@@ -109,12 +109,12 @@ fn work_that_is_split_is_that_of_the_definition_with_the_same_bits_on_any_number
         let targets = naive.targets();
         let g = Tensor::randn(naive.target.shape(), &mut rng(1)).unwrap();
         let on = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
+            with_threads(threads, || {
                 let (losses, parts) = targets.cross_entropy(&naive.logits);
                 let gradient = targets.pullback(&naive.logits, &parts, &g);
                 (losses, gradient)
             })
+            .unwrap()
         };
         let (losses, gradient) = on(1);
         assert!((&losses, &gradient) == (&on(2).0, &on(3).1), "{shape:?}");

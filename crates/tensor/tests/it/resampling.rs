@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 use rand::rngs::StdRng;
-use retrograd_tensor::{Interpolation, Resampling, Resize, Tensor};
+use retrograd_tensor::{Interpolation, Resampling, Resize, Tensor, with_threads};
 
 use crate::oracle::{at, indices, rng, tabulate, whole};
 
@@ -135,11 +135,11 @@ fn the_number_of_threads_does_not_change_a_bit() {
     let mode = Interpolation::Linear { align_corners: false };
     let geo = Resampling::new("test", x.shape(), Resize::Size([45, 40]), mode).unwrap();
     let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
+        with_threads(threads, || {
             let y = geo.of(&x).unwrap();
             (geo.spread(&y).unwrap(), y)
         })
+        .unwrap()
     };
     let alone = on(1);
     assert!(alone == on(2) && alone == on(3));

@@ -1,6 +1,6 @@
 //! Results have the same bits at every number of threads.
 
-use retrograd_tensor::{ClassTargets, Groups, PaddingMode, Source, Tensor, keepdim};
+use retrograd_tensor::{ClassTargets, Groups, PaddingMode, Source, Tensor, keepdim, with_threads};
 
 use crate::oracle::rng;
 
@@ -97,10 +97,9 @@ fn all<const N: usize>(tensors: [&Tensor; N]) -> Tensor {
 fn every_operation_gives_the_same_bits_on_one_two_and_three_threads() {
     let x = Tensor::<f32>::randn([7, 31, 199], &mut rng(80)).unwrap();
     let on = |threads: usize| -> Vec<Vec<u32>> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let bits =
             |(_, operation): &Operation| operation(&x).as_slice().iter().map(|x| x.to_bits()).collect();
-        pool.install(|| OPERATIONS.iter().map(bits).collect())
+        with_threads(threads, || OPERATIONS.iter().map(bits).collect()).unwrap()
     };
     let alone = on(1);
     for threads in [2, 3] {

@@ -1,7 +1,7 @@
 //! Unpooling, against a loop over all elements in row-major order.
 
 use rand::RngExt;
-use retrograd_tensor::{Pooling, Tensor, Unpooling, Window};
+use retrograd_tensor::{Pooling, Tensor, Unpooling, Window, with_threads};
 
 use crate::oracle::{rng, whole};
 
@@ -45,10 +45,7 @@ fn the_number_of_threads_does_not_change_which_of_several_stays() {
     let x: Tensor<f32> = whole(geo.input(), rng);
     let index: Vec<i64> = (0..x.numel()).map(|_| rng.random_range(0..5)).collect();
     let index = Tensor::from_vec(index, geo.input()).unwrap();
-    let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| geo.put(&index, &x).unwrap())
-    };
+    let on = |threads: usize| with_threads(threads, || geo.put(&index, &x).unwrap()).unwrap();
     let alone = on(1);
     assert!(alone == on(2) && alone == on(3));
 }
