@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use crate::conv::Fast;
 use crate::gemm::Gemm;
 
 mod sealed {
@@ -35,6 +36,7 @@ pub trait Element:
 pub trait Float:
     Element
     + Gemm
+    + Fast
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>

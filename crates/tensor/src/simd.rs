@@ -4,7 +4,17 @@
 //! a loop once for each level, so that ordinary Rust loops become AVX2 or AVX-512 code without a build flag.
 //! Multiplications and additions are never contracted, so that such loops give the same bits at every level.
 
+#[cfg(target_arch = "x86_64")]
+mod transpose;
+#[cfg(target_arch = "x86_64")]
+mod vector;
+
 use std::sync::OnceLock;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use transpose::transpose;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use vector::Vector;
 
 /// A set of vector instructions, from the narrowest to the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,6 +100,48 @@ pub fn dispatch<R>(work: impl FnOnce() -> R) -> R {
         Level::Portable => {}
     }
     work()
+}
+
+/// Code that is written once for every kind of [`Vector`].
+#[cfg(target_arch = "x86_64")]
+pub(crate) trait Vectorised {
+    type Output;
+
+    /// Mark it, and what it calls, `#[inline(always)]`, as for [`dispatch`].
+    ///
+    /// # Safety
+    /// The processor has the vector's instructions.
+    unsafe fn run<V: Vector>(self) -> Self::Output;
+}
+
+/// Runs `work` with the vectors of `level`.
+///
+/// # Panics
+/// If the machine lacks them, or the level has none.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn vectorised<W: Vectorised>(level: Level, work: W) -> W::Output {
+    use std::arch::x86_64::{__m256, __m512};
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    fn avx512<W: Vectorised>(work: W) -> W::Output {
+        // SAFETY: this function has the instructions.
+        unsafe { work.run::<__m512>() }
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    fn avx2<W: Vectorised>(work: W) -> W::Output {
+        // SAFETY: this function has the instructions.
+        unsafe { work.run::<__m256>() }
+    }
+
+    assert!(Level::available().contains(&level), "no {}", level.name());
+    match level {
+        // SAFETY: the machine was found to have the level.
+        Level::Avx512 => unsafe { avx512(work) },
+        // SAFETY: as above.
+        Level::Avx2 => unsafe { avx2(work) },
+        Level::Portable => panic!("the portable level has no vectors"),
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -11,6 +11,8 @@ mod multiply;
 mod patches;
 mod product;
 mod unfold;
+#[cfg(target_arch = "x86_64")]
+mod winograd;
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +20,9 @@ mod tests;
 pub use geometry::{Geometry, Sliding, Slot};
 pub use patches::Patches;
 
-use crate::Float;
+#[cfg(target_arch = "x86_64")]
+use crate::simd;
+use crate::{Element, Float};
 use product::Product;
 
 /// Solves the trilinear form for `slot`: overwrites `result` with what the tensors in [`Slot::operands`]
@@ -35,9 +39,35 @@ pub(crate) fn solve<T: Float>(geo: &Geometry, slot: Slot, operands: [&[T]; 2], r
     if a.is_empty() || b.is_empty() || result.is_empty() {
         return result.fill(T::ZERO);
     }
+    if T::solve_fast(geo, slot, operands, result) {
+        return;
+    }
     match slot {
         Slot::Input => Product::new(geo).input(a, b, result),
         Slot::Weight => Product::new(geo).weight(a, b, result),
         Slot::Output => Product::new(geo).output(a, b, result),
+    }
+}
+
+/// Ways to solve the form that an element type has besides products with unfolded images.
+#[doc(hidden)]
+pub trait Fast: Element {
+    /// Solves the form as [`solve`] does, if there is a faster way; answers whether there was.
+    fn solve_fast(geo: &Geometry, slot: Slot, operands: [&[Self]; 2], result: &mut [Self]) -> bool {
+        let _ = (geo, slot, operands, result);
+        false
+    }
+}
+
+impl Fast for f64 {}
+
+impl Fast for f32 {
+    #[cfg(target_arch = "x86_64")]
+    fn solve_fast(geo: &Geometry, slot: Slot, [a, b]: [&[f32]; 2], result: &mut [f32]) -> bool {
+        match winograd::Winograd::new(geo, slot, simd::level()) {
+            Some(winograd) => winograd.solve([a, b], result),
+            None => return false,
+        }
+        true
     }
 }

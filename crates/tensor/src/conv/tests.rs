@@ -2,8 +2,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
-use crate::Result;
-use crate::with_threads;
+use crate::{Result, with_threads};
 
 /// F's terms, one by one: calls `term(x index, w index, y index)` for each.
 fn for_each_term(geo: &Geometry, mut term: impl FnMut(usize, usize, usize)) {
@@ -308,5 +307,46 @@ fn numbers_that_overflow_are_errors() {
         let geo = Geometry::convolution("conv2d", &[1, 1, 3, 3], &[1, 1, 3, 3], 1, far).unwrap();
         assert_eq!(solved(&geo, Slot::Output, &[1.0; 9], &[1.0; 9]), [9.0]);
         assert_eq!(solved(&geo, Slot::Input, &[2.0; 9], &[1.0]), [2.0; 9]);
+    }
+}
+
+/// The largest error of an `f32` result, relative to the largest magnitude of the exact one.
+#[cfg(target_arch = "x86_64")]
+fn error(result: &[f32], exact: &[f64]) -> f64 {
+    let largest = exact.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+    let error =
+        result.iter().zip(exact).fold(0.0f64, |most, (&x, exact)| most.max((f64::from(x) - exact).abs()));
+    assert!(result.iter().all(|x| x.is_finite()));
+    error / largest
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn winograd_is_the_same_convolution_for_every_extent_and_level() {
+    let mut rng = StdRng::seed_from_u64(11);
+    for (batch, [c, k], [h, w], padding) in [
+        (1, [16, 16], [16, 16], [[1, 1]; 2]),
+        (7, [17, 21], [7, 9], [[1, 1]; 2]),
+        (2, [33, 18], [8, 13], [[0, 2], [2, 1]]),
+        (3, [20, 40], [6, 30], [[0, 0]; 2]),
+        (6, [16, 32], [11, 4], [[2, 2]; 2]),
+        (1, [16, 16], [70, 66], [[1, 1]; 2]),
+        (40, [19, 16], [4, 4], [[1, 1]; 2]),
+    ] {
+        let sliding = Sliding { padding, ..Sliding::default() };
+        let geo = Geometry::convolution("test", &[batch, c, h, w], &[k, c, 3, 3], 1, sliding).unwrap();
+        for slot in [Slot::Input, Slot::Weight, Slot::Output] {
+            let [a, b] = slot.operands().map(|slot| noise(&mut rng, numel(&geo, slot)));
+            let exact = solved(&geo, slot, &a, &b);
+            let [a, b] = [a, b].map(|x| x.into_iter().map(|x| x as f32).collect::<Vec<_>>());
+            for &level in crate::simd::Level::available().iter().skip(1) {
+                let winograd = winograd::Winograd::new(&geo, slot, level);
+                let winograd = winograd.unwrap_or_else(|| panic!("not for the {slot:?} of {geo:?}"));
+                let mut result = vec![f32::NAN; numel(&geo, slot)];
+                winograd.solve([&a, &b], &mut result);
+                let error = error(&result, &exact);
+                assert!(error < 1e-5, "{slot:?} of {geo:?} at {}: {error:e}", level.name());
+            }
+        }
     }
 }

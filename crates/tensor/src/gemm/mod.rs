@@ -76,7 +76,7 @@ impl Gemm for f32 {
     fn pack_lanes(strip: MatRef<'_, f32>, width: usize, panel: &mut [f32]) {
         #[cfg(target_arch = "x86_64")]
         if simd::level() >= Level::Avx2 {
-            return x86::Avx2::new().pack_lanes(strip, width, panel);
+            return x86::pack_lanes(simd::level(), strip, width, panel);
         }
         pack::copy(strip, width, panel);
     }
@@ -103,7 +103,13 @@ impl Gemm for f64 {
 ///
 /// # Panics
 /// If the machine does not have them.
-fn multiply_at(level: Level, a: Operand<'_, f32>, b: Operand<'_, f32>, c: MatMut<'_, f32>, write: Write) {
+pub(crate) fn multiply_at(
+    level: Level,
+    a: Operand<'_, f32>,
+    b: Operand<'_, f32>,
+    c: MatMut<'_, f32>,
+    write: Write,
+) {
     match level {
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 => plan::multiply(x86::Avx512::new(), a, b, c, write),

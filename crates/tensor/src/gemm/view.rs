@@ -53,6 +53,16 @@ impl<'a, T> MatRef<'a, T> {
         }
     }
 
+    /// The columns before `col`.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn cols_below(self, col: usize) -> Self {
+        assert!(col <= self.cols, "a block reaches beyond its matrix");
+        Self { cols: col, ..self }
+    }
+
     /// The part at these rows and columns.
     ///
     /// # Panics

@@ -122,8 +122,17 @@ pub(crate) fn chunks<T: Send>(out: &mut [T], chunk: usize, work: impl Fn(usize, 
     });
 }
 
+/// Calls `work` with every number below `tasks`.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn tasks(tasks: usize, work: impl Fn(usize) + Sync) {
+    match threads() {
+        1 => (0..tasks).for_each(work),
+        _ => team(|team| team.run(tasks, &work)),
+    }
+}
+
 /// A slice that is being written in parts by several threads.
-struct Shared<'a, T> {
+pub(crate) struct Shared<'a, T> {
     first: *mut T,
     len: usize,
     borrow: PhantomData<&'a mut [T]>,
@@ -133,8 +142,19 @@ struct Shared<'a, T> {
 unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
 impl<'a, T> Shared<'a, T> {
-    fn new(slice: &'a mut [T]) -> Self {
+    pub(crate) fn new(slice: &'a mut [T]) -> Self {
         Self { first: slice.as_mut_ptr(), len: slice.len(), borrow: PhantomData }
+    }
+
+    /// Where `len` elements from `start` on stand, to be written through the pointer by one thread at a time.
+    ///
+    /// # Panics
+    /// If they do not lie in the slice.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(crate) fn pointer(&self, start: usize, len: usize) -> *mut T {
+        assert!(start <= self.len && len <= self.len - start, "a part reaches beyond its slice");
+        self.first.wrapping_add(start)
     }
 
     /// The `len` elements from `start` on.

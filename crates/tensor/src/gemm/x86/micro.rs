@@ -6,9 +6,9 @@
 
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
-use super::vector::Vector;
 use crate::gemm::Write;
 use crate::gemm::view::{MatMut, MatRef};
+use crate::simd::Vector;
 
 /// C = A·B or C += A·B for `R` rows and at most `S` vectors of columns, as `R·S` vectors of sums.
 ///

@@ -4,17 +4,14 @@
 //! asks. Everything a kernel does is safe to call, given one.
 
 mod micro;
-mod transpose;
-mod vector;
 
 use std::arch::x86_64::{__m256, __m512};
 
-use self::vector::Vector;
 use super::Write;
 use super::nest::Kernel;
 use super::plan::Dots;
 use super::view::{MatMut, MatRef};
-use crate::simd::Level;
+use crate::simd::{self, Level, Vector, Vectorised};
 
 macro_rules! kernel {
     (
@@ -141,10 +138,34 @@ kernel! {
     dots of 4 columns
 }
 
-impl Avx2 {
-    /// Packs a strip whose columns are adjacent in memory; see [`transpose::transpose`].
-    pub(super) fn pack_lanes(self, strip: MatRef<'_, f32>, width: usize, panel: &mut [f32]) {
-        // SAFETY: `self` proves the instructions.
-        unsafe { transpose::transpose(strip, width, panel) }
+/// The packing of a strip whose columns are adjacent in memory: its transposition.
+struct PackLanes<'a> {
+    strip: MatRef<'a, f32>,
+    width: usize,
+    panel: &'a mut [f32],
+}
+
+/// Packs a strip, each of whose columns is adjacent in memory, to a panel of `width` lanes.
+///
+/// # Panics
+/// If the columns are not adjacent or more than `width`, the panel does not hold `width` elements for each of the
+/// rows, or the level has no vectors.
+pub(super) fn pack_lanes(level: Level, strip: MatRef<'_, f32>, width: usize, panel: &mut [f32]) {
+    simd::vectorised(level, PackLanes { strip, width, panel });
+}
+
+impl Vectorised for PackLanes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { strip, width, panel } = self;
+        let (depth, lanes) = (strip.rows(), strip.cols());
+        assert!((strip.row_stride() == 1 || depth <= 1) && lanes <= width && depth * width <= panel.len());
+        // SAFETY: the assertion, and the invariant of the view: its columns lie in its data.
+        unsafe {
+            let from = (strip.data().as_ptr(), strip.col_stride());
+            simd::transpose::<V>(from, (panel.as_mut_ptr(), width), lanes, depth);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The vectors of `f32` that the kernels are written in.
+//! The vectors of `f32` that kernels are written in.
 
 use std::arch::x86_64::*;
 
@@ -7,7 +7,7 @@ use std::arch::x86_64::*;
 /// # Safety
 /// Every method demands a processor with the vector's instructions. Pointers must be valid for the lanes read
 /// or written; those of the `_part` methods for the lanes that the mask names only.
-pub(super) trait Vector: Copy {
+pub(crate) trait Vector: Copy {
     const LANES: usize;
     /// Names the first lanes.
     type Mask: Copy;
@@ -23,10 +23,21 @@ pub(super) trait Vector: Copy {
     unsafe fn store(self, to: *mut f32);
     unsafe fn store_part(self, to: *mut f32, mask: Self::Mask);
     unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
+    /// All lanes times `factor`.
+    unsafe fn scale(self, factor: f32) -> Self;
+    /// `self + factor · other`, rounded once.
+    #[inline(always)]
+    unsafe fn plus(self, factor: f32, other: Self) -> Self {
+        // SAFETY: the trait's contract; the factor is valid to read.
+        unsafe { other.mul_add(Self::splat(&factor), self) }
+    }
     /// `self · factor + term`, rounded once.
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self;
     /// The sum of the lanes, in an order of its own that is always the same.
     unsafe fn sum(self) -> f32;
+    /// The four columns of a matrix of as many rows as there are lanes, `step` elements apart.
+    unsafe fn columns(from: *const f32, step: usize) -> [Self; 4];
 }
 
 impl Vector for __m512 {
@@ -73,6 +84,16 @@ impl Vector for __m512 {
         unsafe { _mm512_add_ps(self, other) }
     }
     #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_sub_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn scale(self, factor: f32) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_mul_ps(self, _mm512_set1_ps(factor)) }
+    }
+    #[inline(always)]
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
         // SAFETY: as above.
         unsafe { _mm512_fmadd_ps(self, factor, term) }
@@ -81,6 +102,27 @@ impl Vector for __m512 {
     unsafe fn sum(self) -> f32 {
         // SAFETY: as above.
         unsafe { _mm256_add_ps(_mm512_castps512_ps256(self), _mm512_extractf32x8_ps::<1>(self)).sum() }
+    }
+    #[inline(always)]
+    unsafe fn columns(from: *const f32, step: usize) -> [Self; 4] {
+        // SAFETY: as above; rows i, i + 4, i + 8 and i + 12 are among the sixteen.
+        unsafe {
+            let rows = |i: usize| {
+                let quarter = |row: usize| _mm_loadu_ps(from.add((i + row) * step));
+                let low = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(quarter(0)), quarter(4));
+                let high = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(quarter(8)), quarter(12));
+                _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high)
+            };
+            let (r0, r1, r2, r3) = (rows(0), rows(1), rows(2), rows(3));
+            let (a, b) = (_mm512_unpacklo_ps(r0, r1), _mm512_unpackhi_ps(r0, r1));
+            let (c, d) = (_mm512_unpacklo_ps(r2, r3), _mm512_unpackhi_ps(r2, r3));
+            [
+                _mm512_shuffle_ps::<0b01_00_01_00>(a, c),
+                _mm512_shuffle_ps::<0b11_10_11_10>(a, c),
+                _mm512_shuffle_ps::<0b01_00_01_00>(b, d),
+                _mm512_shuffle_ps::<0b11_10_11_10>(b, d),
+            ]
+        }
     }
 }
 
@@ -130,6 +172,16 @@ impl Vector for __m256 {
         unsafe { _mm256_add_ps(self, other) }
     }
     #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_sub_ps(self, other) }
+    }
+    #[inline(always)]
+    unsafe fn scale(self, factor: f32) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_mul_ps(self, _mm256_set1_ps(factor)) }
+    }
+    #[inline(always)]
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
         // SAFETY: as above.
         unsafe { _mm256_fmadd_ps(self, factor, term) }
@@ -141,6 +193,25 @@ impl Vector for __m256 {
             let four = _mm_add_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps::<1>(self));
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn columns(from: *const f32, step: usize) -> [Self; 4] {
+        // SAFETY: as above; rows i and i + 4 are among the eight.
+        unsafe {
+            let rows = |i: usize| {
+                let half = |row: usize| _mm_loadu_ps(from.add((i + row) * step));
+                _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(half(0)), half(4))
+            };
+            let (r0, r1, r2, r3) = (rows(0), rows(1), rows(2), rows(3));
+            let (a, b) = (_mm256_unpacklo_ps(r0, r1), _mm256_unpackhi_ps(r0, r1));
+            let (c, d) = (_mm256_unpacklo_ps(r2, r3), _mm256_unpackhi_ps(r2, r3));
+            [
+                _mm256_shuffle_ps::<0b01_00_01_00>(a, c),
+                _mm256_shuffle_ps::<0b11_10_11_10>(a, c),
+                _mm256_shuffle_ps::<0b01_00_01_00>(b, d),
+                _mm256_shuffle_ps::<0b11_10_11_10>(b, d),
+            ]
         }
     }
 }
