@@ -132,6 +132,27 @@ impl Geometry {
         leading.into_iter().chain(self.axes[3 - self.rank..].iter().map(extent)).collect()
     }
 
+    /// The convolution by which this one's input is found from its output, where that is one: with stride 1, a
+    /// convolution of the output with the taps reversed and the channels' roles exchanged.
+    pub(super) fn reversed(&self) -> Option<Geometry> {
+        let mut axes = self.axes;
+        for axis in &mut axes {
+            let reach = reach(axis.kernel, axis.dilation)? - 1;
+            if axis.stride != 1 || axis.before > reach || axis.after > reach {
+                return None;
+            }
+            *axis = Axis {
+                input: axis.output,
+                output: axis.input,
+                before: reach - axis.before,
+                after: reach - axis.after,
+                ..*axis
+            };
+        }
+        let (in_channels, out_channels) = (self.out_channels, self.in_channels);
+        Some(Geometry { in_channels, out_channels, axes, ..*self })
+    }
+
     /// Input channels of each group.
     pub(super) fn group_in(&self) -> usize {
         self.in_channels / self.groups

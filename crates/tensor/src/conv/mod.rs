@@ -6,6 +6,8 @@
 //! (convolution), the input (transposed convolution, the input's gradient) or the weight (the weight's
 //! gradient).
 
+#[cfg(target_arch = "x86_64")]
+mod direct;
 mod geometry;
 mod multiply;
 mod patches;
@@ -22,7 +24,7 @@ pub use patches::Patches;
 
 #[cfg(target_arch = "x86_64")]
 use crate::simd;
-use crate::{Element, Float};
+use crate::{Element, Float, par};
 use product::Product;
 
 /// Solves the trilinear form for `slot`: overwrites `result` with what the tensors in [`Slot::operands`]
@@ -49,6 +51,17 @@ pub(crate) fn solve<T: Float>(geo: &Geometry, slot: Slot, operands: [&[T]; 2], r
     }
 }
 
+/// w = the sum of the parts that follow each other in `partial`, added in order.
+fn add_parts<T: Float>(partial: &[T], w: &mut [T]) {
+    let (len, chunk) = (w.len(), par::GRAIN / 8);
+    par::chunks(w, chunk, |i, w| {
+        w.copy_from_slice(&partial[i * chunk..][..w.len()]);
+        for part in partial.chunks_exact(len).skip(1) {
+            w.iter_mut().zip(&part[i * chunk..]).for_each(|(w, &p)| *w += p);
+        }
+    });
+}
+
 /// Ways to solve the form that an element type has besides products with unfolded images.
 #[doc(hidden)]
 pub trait Fast: Element {
@@ -64,9 +77,13 @@ impl Fast for f64 {}
 impl Fast for f32 {
     #[cfg(target_arch = "x86_64")]
     fn solve_fast(geo: &Geometry, slot: Slot, [a, b]: [&[f32]; 2], result: &mut [f32]) -> bool {
-        match winograd::Winograd::new(geo, slot, simd::level()) {
-            Some(winograd) => winograd.solve([a, b], result),
-            None => return false,
+        let level = simd::level();
+        if let Some(winograd) = winograd::Winograd::new(geo, slot, level) {
+            winograd.solve([a, b], result);
+        } else if let Some(direct) = direct::Direct::new(geo, slot, level) {
+            direct.solve([a, b], result);
+        } else {
+            return false;
         }
         true
     }

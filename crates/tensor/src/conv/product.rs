@@ -141,16 +141,9 @@ impl Product {
         if parts == 1 {
             return self.partial_weights(y, x, each, w);
         }
-        let len = w.len();
-        let mut partial = Storage::unspecified(parts * len);
+        let mut partial = Storage::unspecified(parts * w.len());
         self.partial_weights(y, x, each, partial.make_mut());
-        let chunk = par::GRAIN / PARTS;
-        par::chunks(w, chunk, |i, w| {
-            w.copy_from_slice(&partial[i * chunk..][..w.len()]);
-            for part in 1..parts {
-                w.iter_mut().zip(&partial[part * len + i * chunk..]).for_each(|(w, &p)| *w += p);
-            }
-        });
+        super::add_parts(&partial, w);
     }
 
     /// The weight for every `each` images, one after the other.

@@ -350,3 +350,38 @@ fn winograd_is_the_same_convolution_for_every_extent_and_level() {
         }
     }
 }
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn direct_convolution_is_the_same_for_every_extent_and_level() {
+    let mut rng = StdRng::seed_from_u64(12);
+    let mut met = 0;
+    for (batch, [c, k], [h, w], [tall, long], padding, stride, dilation) in [
+        (2, [1, 6], [28, 28], [5, 5], 2, 1, 1),
+        (19, [6, 16], [14, 14], [5, 5], 0, 1, 1),
+        (3, [3, 33], [9, 16], [3, 3], 1, 1, 1),
+        (3, [2, 9], [9, 33], [3, 4], 1, 2, 1),
+        (5, [7, 3], [8, 8], [2, 3], 1, 1, 1),
+        (1, [5, 11], [12, 70], [3, 3], 2, 1, 2),
+        (2, [4, 4], [31, 29], [4, 4], 0, 3, 2),
+        (65, [1, 1], [11, 13], [3, 2], 1, 1, 1),
+    ] {
+        let sliding = Sliding { stride: [stride; 2], dilation: [dilation; 2], padding: [[padding; 2]; 2] };
+        let geo = Geometry::convolution("test", &[batch, c, h, w], &[k, c, tall, long], 1, sliding).unwrap();
+        for slot in [Slot::Input, Slot::Weight, Slot::Output] {
+            let [a, b] = slot.operands().map(|slot| noise(&mut rng, numel(&geo, slot)));
+            let exact = solved(&geo, slot, &a, &b);
+            let [a, b] = [a, b].map(|x| x.into_iter().map(|x| x as f32).collect::<Vec<_>>());
+            for &level in crate::simd::Level::available().iter().skip(1) {
+                let Some(direct) = direct::Direct::new(&geo, slot, level) else { continue };
+                met += 1;
+                let mut result = vec![f32::NAN; numel(&geo, slot)];
+                direct.solve([&a, &b], &mut result);
+                let error = error(&result, &exact);
+                assert!(error < 1e-6, "{slot:?} of {geo:?} at {}: {error:e}", level.name());
+            }
+        }
+    }
+    let levels = crate::simd::Level::available().len() - 1;
+    assert!(met >= 18 * levels, "direct convolution was used {met} times on {levels} levels");
+}

@@ -1,0 +1,476 @@
+//! Convolution straight from the image, for few channels: no unfolded matrix.
+//!
+//! Each image is laid out with its padding, so that a tap is an offset, the same for every position. Sixteen
+//! elements of the layout that follow each other are the lanes of a vector, and so are the results at these
+//! places: Σ w·x over channels and taps, w a single number, x the vector at the place plus the tap's offset. What
+//! is computed at places between two lines is dropped. The weight's gradient multiplies the same vectors by
+//! those of the results' gradient, which are 0 between lines, and adds up over places and images.
+
+#![allow(clippy::needless_range_loop, reason = "the loops run over registers, several arrays at a time")]
+
+use smallvec::SmallVec;
+
+use super::{Geometry, Slot};
+use crate::par;
+use crate::simd::{self, Level, Vector, Vectorised};
+use crate::storage::Storage;
+
+/// Vectors of a tile of results.
+const ACROSS: usize = 3;
+/// Channels and taps of a tile of the weight's gradient.
+const CHANNELS: usize = 4;
+const TAPS: usize = 5;
+/// Lanes of the widest vector: what may be read beyond a layout.
+const LANES: usize = 16;
+/// Elements of a laid out image at most, lest each tap fetch it from memory: a second-level cache of 1 MB.
+const LAID_OUT: usize = 256 * 1024;
+/// Elements that stay in the first-level cache.
+const AT_HAND: usize = 8 * 1024;
+/// Partial sums of the weight that can be computed at the same time.
+const PARTS: usize = 4;
+/// Multiplications and additions that take the time of one simple operation (see [`par::GRAIN`]).
+const PER_OPERATION: usize = 8;
+
+/// A convolution, or the gradient of its input, which is one as well: with the channels' roles exchanged and the
+/// taps reversed.
+pub(super) struct Direct {
+    level: Level,
+    /// What is solved for.
+    slot: Slot,
+    /// The convolution; of the results' gradient, if the input is solved for.
+    geo: Geometry,
+    layout: Layout,
+    /// The offset of each tap.
+    taps: SmallVec<[usize; 32]>,
+    /// Where each line of the image, and each line of results, stands in the layout.
+    lines: SmallVec<[usize; 32]>,
+    result_lines: SmallVec<[usize; 32]>,
+    /// Places from the first result to one past the last.
+    places: usize,
+}
+
+/// How a channel of an image is laid out: padded, and elements sorted by the remainders of their places by the
+/// strides, so that what neighbouring positions see is adjacent.
+#[derive(Clone, Copy)]
+struct Layout {
+    strides: [usize; 3],
+    /// Extents of the elements of one remainder.
+    extents: [usize; 3],
+}
+
+impl Layout {
+    fn new(geo: &Geometry) -> Self {
+        let extents = geo.axes.map(|axis| {
+            let seen = (axis.output - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1;
+            seen.max(axis.before + axis.input).div_ceil(axis.stride)
+        });
+        Self { strides: geo.axes.map(|axis| axis.stride), extents }
+    }
+
+    /// Elements of a channel.
+    fn len(&self) -> usize {
+        self.extents.iter().chain(&self.strides).product()
+    }
+
+    /// Where an element of the padded channel stands.
+    fn at(&self, at: [usize; 3]) -> usize {
+        let flat = |extents: [usize; 3], at: [usize; 3]| (at[0] * extents[1] + at[1]) * extents[2] + at[2];
+        let remainder: [usize; 3] = std::array::from_fn(|i| at[i] % self.strides[i]);
+        let place = std::array::from_fn(|i| at[i] / self.strides[i]);
+        flat(self.strides, remainder) * self.extents.iter().product::<usize>() + flat(self.extents, place)
+    }
+}
+
+impl Direct {
+    /// The algorithm for a slot, where it is worth it: one group of channels, more than one tap, an image that
+    /// stays in the cache, and not too much between the lines.
+    pub(super) fn new(geo: &Geometry, slot: Slot, level: Level) -> Option<Self> {
+        if level < Level::Avx2 || geo.groups != 1 || geo.taps() == 1 {
+            return None;
+        }
+        let geo = match slot {
+            Slot::Input => geo.reversed()?,
+            Slot::Output | Slot::Weight => *geo,
+        };
+        let layout = Layout::new(&geo);
+        let [depth, height, width] = geo.axes;
+        let [_, high, wide] = layout.extents;
+        let places = ((depth.output - 1) * high + height.output - 1) * wide + width.output;
+        let fits = geo.in_channels.checked_mul(layout.len())? <= LAID_OUT;
+        if !fits || places.next_multiple_of(LANES) > 2 * geo.out_plane() {
+            return None;
+        }
+        let each = |extents: [usize; 3]| {
+            let [deep, high, wide] = extents;
+            (0..deep).flat_map(move |d| (0..high).flat_map(move |h| (0..wide).map(move |w| [d, h, w])))
+        };
+        let taps = each(geo.axes.map(|axis| axis.kernel))
+            .map(|at| layout.at(std::array::from_fn(|i| at[i] * geo.axes[i].dilation)));
+        let lines = each([depth.input, height.input, 1])
+            .map(|[d, h, _]| layout.at([depth.before + d, height.before + h, width.before]));
+        let result_lines = each([depth.output, height.output, 1]).map(|[d, h, _]| (d * high + h) * wide);
+        let (taps, lines, result_lines) = (taps.collect(), lines.collect(), result_lines.collect());
+        Some(Self { level, slot, geo, layout, taps, lines, result_lines, places })
+    }
+
+    /// What the operands determine of the slot.
+    pub(super) fn solve(&self, [a, b]: [&[f32]; 2], result: &mut [f32]) {
+        match self.slot {
+            Slot::Input => self.convolve(b, a, result),
+            Slot::Weight => self.weight(a, b, result),
+            Slot::Output => self.convolve(a, b, result),
+        }
+    }
+
+    fn lanes(&self) -> usize {
+        if self.level == Level::Avx512 { 16 } else { 8 }
+    }
+
+    /// Simple operations that an image costs.
+    fn cost(&self) -> usize {
+        let channels = self.geo.out_channels * self.geo.in_channels;
+        (channels * self.taps.len()).saturating_mul(self.geo.out_plane()) / PER_OPERATION
+    }
+
+    /// Elements of an image, and of a laid out one.
+    fn image(&self) -> usize {
+        self.geo.in_channels * self.geo.in_plane()
+    }
+
+    fn laid_out(&self) -> usize {
+        self.geo.in_channels * self.layout.len()
+    }
+
+    /// Lays out some images, where the padding is 0 already.
+    fn lay_out(&self, from: &[f32], to: &mut [f32]) {
+        simd::vectorised(self.level, LayOut { of: self, from, to });
+    }
+
+    /// y from x and w, or x from w and y.
+    fn convolve(&self, from: &[f32], w: &[f32], to: &mut [f32]) {
+        let most = if self.level == Level::Avx512 { 8 } else { 4 };
+        let rows = self.geo.out_channels.div_ceil(self.geo.out_channels.div_ceil(most));
+        let weight = self.weights(w, rows);
+        let image = self.geo.out_channels * self.geo.out_plane();
+        par::rows(to, image, self.cost(), |first, to| {
+            let mut x = Storage::filled(self.laid_out() + LANES, 0.0);
+            let x = x.make_mut();
+            for (nth, to) in to.chunks_exact_mut(image).enumerate() {
+                self.lay_out(&from[(first + nth) * self.image()..][..self.image()], x);
+                self.convolve_image(x, &weight, rows, to);
+            }
+        });
+    }
+
+    /// The results of one laid out image.
+    fn convolve_image(&self, x: &[f32], weight: &[f32], rows: usize, to: &mut [f32]) {
+        let panels = weight.chunks_exact(rows * self.geo.in_channels * self.taps.len());
+        for (panel, to) in panels.zip(to.chunks_mut(rows * self.geo.out_plane())) {
+            let of = Planes { of: self, x, panel, to };
+            match rows {
+                1 => simd::vectorised(self.level, Rows::<1>(of)),
+                2 => simd::vectorised(self.level, Rows::<2>(of)),
+                3 => simd::vectorised(self.level, Rows::<3>(of)),
+                4 => simd::vectorised(self.level, Rows::<4>(of)),
+                5 => simd::vectorised(self.level, Rows::<5>(of)),
+                6 => simd::vectorised(self.level, Rows::<6>(of)),
+                7 => simd::vectorised(self.level, Rows::<7>(of)),
+                8 => simd::vectorised(self.level, Rows::<8>(of)),
+                _ => unreachable!("{rows} channels at a time"),
+            }
+        }
+    }
+
+    /// The taps in the order of the sums, those of `rows` channels of results beside each other.
+    fn weights(&self, w: &[f32], rows: usize) -> Storage<f32> {
+        let (from, to, taps) = (self.geo.in_channels, self.geo.out_channels, self.taps.len());
+        let mut weight = Storage::unspecified(to.next_multiple_of(rows) * from * taps);
+        for (block, panel) in weight.make_mut().chunks_exact_mut(rows * from * taps).enumerate() {
+            for r in 0..rows {
+                // A channel that is missing repeats the last.
+                let k = (block * rows + r).min(to - 1);
+                let panel = panel[r..].iter_mut().step_by(rows);
+                match self.slot {
+                    Slot::Input => {
+                        let of = |c: usize| w[(c * to + k) * taps..][..taps].iter().rev();
+                        panel.zip((0..from).flat_map(of)).for_each(|(panel, &w)| *panel = w);
+                    }
+                    Slot::Output | Slot::Weight => {
+                        panel.zip(&w[k * from * taps..]).for_each(|(panel, &w)| *panel = w);
+                    }
+                }
+            }
+        }
+        weight
+    }
+
+    /// w from y and x: its sums over parts of the batch, added in order.
+    fn weight(&self, y: &[f32], x: &[f32], w: &mut [f32]) {
+        let batch = self.geo.batch;
+        let parts = PARTS.min(batch).min(self.cost().saturating_mul(batch).div_ceil(par::GRAIN)).max(1);
+        let each = batch.div_ceil(parts);
+        let parts = batch.div_ceil(each);
+        if parts == 1 {
+            return self.weight_of(0..batch, y, x, w);
+        }
+        let mut partial = Storage::unspecified(parts * w.len());
+        par::chunks(partial.make_mut(), w.len(), |part, w| {
+            self.weight_of(part * each..batch.min((part + 1) * each), y, x, w);
+        });
+        super::add_parts(&partial, w);
+    }
+
+    /// The part of the weight's gradient that some images have.
+    fn weight_of(&self, images: std::ops::Range<usize>, y: &[f32], x: &[f32], w: &mut [f32]) {
+        let (from, to, taps) = (self.geo.in_channels, self.geo.out_channels, self.taps.len());
+        let places = self.places.next_multiple_of(self.lanes());
+        let rows = to.div_ceil(to.div_ceil(CHANNELS));
+        // Images at a time: those that stay in the cache while the taps of a channel read them.
+        let some = (AT_HAND / (self.layout.len() + rows * places)).clamp(1, images.len());
+        let mut memory = Storage::filled(some * (self.laid_out() + to * places) + LANES, 0.0);
+        let (laid_out, gradients) = memory.make_mut().split_at_mut(some * self.laid_out() + LANES);
+        // A vector of partial sums for each weight, if the images are not done at once.
+        let mut sums = Storage::unspecified(if some < images.len() { w.len() * self.lanes() } else { 0 });
+        for first in images.clone().step_by(some) {
+            let count = some.min(images.end - first);
+            self.lay_out(&x[first * self.image()..][..count * self.image()], laid_out);
+            let y = &y[first * to * self.geo.out_plane()..][..count * to * self.geo.out_plane()];
+            for (plane, to) in y.chunks_exact(self.geo.out_plane()).zip(gradients.chunks_exact_mut(places)) {
+                let wide = self.geo.axes[2].output;
+                for (y, &line) in plane.chunks_exact(wide).zip(&self.result_lines) {
+                    to[line..][..wide].copy_from_slice(y);
+                }
+            }
+            let [begins, ends] = [first == images.start, first + count == images.end];
+            for k in (0..to).step_by(rows) {
+                let channels = rows.min(to - k);
+                let at = k * from * taps;
+                let sums =
+                    if begins && ends { &mut [][..] } else { &mut sums.make_mut()[at * self.lanes()..] };
+                let w = &mut w[at..][..channels * from * taps];
+                let of = Sums {
+                    of: self,
+                    x: laid_out,
+                    y: gradients,
+                    images: count,
+                    channel: k,
+                    begins,
+                    ends,
+                    sums,
+                    w,
+                };
+                match channels {
+                    1 => simd::vectorised(self.level, Channels::<1>(of)),
+                    2 => simd::vectorised(self.level, Channels::<2>(of)),
+                    3 => simd::vectorised(self.level, Channels::<3>(of)),
+                    4 => simd::vectorised(self.level, Channels::<4>(of)),
+                    rows => unreachable!("sums of {rows} channels"),
+                }
+            }
+        }
+    }
+}
+
+/// Images to be laid out.
+struct LayOut<'a> {
+    of: &'a Direct,
+    from: &'a [f32],
+    to: &'a mut [f32],
+}
+
+impl Vectorised for LayOut<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { of: Direct { geo, layout, lines, .. }, from, to } = self;
+        let wide = geo.axes[2];
+        for (from, to) in from.chunks_exact(geo.in_plane()).zip(to.chunks_exact_mut(layout.len())) {
+            for (from, &line) in from.chunks_exact(wide.input).zip(lines) {
+                if wide.stride == 1 {
+                    let to = &mut to[line..][..wide.input];
+                    for column in (0..wide.input).step_by(V::LANES) {
+                        // SAFETY: both lines have `wide.input` elements; the mask leaves out what is beyond.
+                        unsafe {
+                            let mask = V::mask(wide.input - column);
+                            let x = V::load_part(from.as_ptr().add(column), mask);
+                            x.store_part(to.as_mut_ptr().add(column), mask);
+                        }
+                    }
+                    continue;
+                }
+                for remainder in 0..wide.stride.min(wide.input) {
+                    let column = |column| layout.at([0, 0, wide.before + column]);
+                    let to = &mut to[line - column(0) + column(remainder)..];
+                    let from = from[remainder..].iter().step_by(wide.stride);
+                    to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+                }
+            }
+        }
+    }
+}
+
+/// Some channels of results of an image.
+struct Planes<'a> {
+    of: &'a Direct,
+    /// The image, laid out.
+    x: &'a [f32],
+    /// The taps of these channels; see [`Direct::weights`].
+    panel: &'a [f32],
+    /// The planes of these channels, or of the first of them.
+    to: &'a mut [f32],
+}
+
+/// `R` channels of results.
+struct Rows<'a, const R: usize>(Planes<'a>);
+
+impl<const R: usize> Vectorised for Rows<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Planes { of, x, panel, to } = self.0;
+        let (geo, layout, taps) = (&of.geo, &of.layout, &of.taps[..]);
+        let (plane, wide, len) = (geo.out_plane(), geo.axes[2].output, layout.len());
+        assert!(x.len() >= of.laid_out() + LANES && panel.len() == R * geo.in_channels * taps.len());
+        let (rows, to) = (to.len() / plane, to.as_mut_ptr());
+        let (places, mut line) = (of.places, 0);
+        for place in (0..places).step_by(ACROSS * V::LANES) {
+            let vectors = (places - place).div_ceil(V::LANES).min(ACROSS);
+            // SAFETY: the layout holds the places of the results plus every tap's offset, up to `LANES` more; a
+            // vector that is missing repeats the last. The panel holds `R` numbers for each channel and tap. The
+            // masks leave those lanes of a vector that are results of the line, in each of the `rows` planes.
+            unsafe {
+                let mut at = [0; ACROSS];
+                for s in 0..ACROSS {
+                    at[s] = s.min(vectors - 1) * V::LANES;
+                }
+                let mut sums = [[V::zero(); ACROSS]; R];
+                let (mut w, mut x) = (panel.as_ptr(), x.as_ptr().add(place));
+                for _ in 0..geo.in_channels {
+                    for &tap in taps {
+                        let from = x.wrapping_add(tap);
+                        let mut row = [V::zero(); ACROSS];
+                        for s in 0..ACROSS {
+                            row[s] = V::load(from.wrapping_add(at[s]));
+                        }
+                        for r in 0..R {
+                            let factor = V::splat(w.wrapping_add(r));
+                            for s in 0..ACROSS {
+                                sums[r][s] = factor.mul_add(row[s], sums[r][s]);
+                            }
+                        }
+                        w = w.wrapping_add(R);
+                    }
+                    x = x.wrapping_add(len);
+                }
+                for s in 0..ACROSS {
+                    let (first, end) = (place + s * V::LANES, place + (s + 1) * V::LANES);
+                    // The lines of which results lie here.
+                    while let Some(&start) = of.result_lines.get(line)
+                        && start < end
+                    {
+                        let (from, until) = (start.max(first), (start + wide).min(end));
+                        if from < until {
+                            let mask = V::mask_between(from - first, until - first);
+                            let to = to.wrapping_add(line * wide).wrapping_add(first).wrapping_sub(start);
+                            for r in 0..R {
+                                if r < rows {
+                                    sums[r][s].store_part(to.wrapping_add(r * plane), mask);
+                                }
+                            }
+                        }
+                        if start + wide > end {
+                            break;
+                        }
+                        line += 1;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Σ y·x over images and places, for some channels of results: one vector for each weight, kept from call to call
+/// until the last one adds up its lanes.
+struct Sums<'a> {
+    of: &'a Direct,
+    /// Laid out images.
+    x: &'a [f32],
+    /// The results' gradients in the same layout, up to the last result, in whole vectors.
+    y: &'a [f32],
+    images: usize,
+    /// The first of the channels.
+    channel: usize,
+    /// Whether this is the first call, and whether it is the last.
+    begins: bool,
+    ends: bool,
+    sums: &'a mut [f32],
+    /// The weights of the channels.
+    w: &'a mut [f32],
+}
+
+/// Sums of `R` channels of results.
+struct Channels<'a, const R: usize>(Sums<'a>);
+
+impl<const R: usize> Vectorised for Channels<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Sums { of, x, y, images, channel: k, begins, ends, sums, w } = self.0;
+        let (from, to) = (of.geo.in_channels, of.geo.out_channels);
+        let places = of.places.next_multiple_of(V::LANES);
+        let weights = R * from * of.taps.len();
+        assert!(k + R <= to && w.len() == weights);
+        assert!(begins && ends || sums.len() >= weights * V::LANES);
+        assert!(x.len() >= images * of.laid_out() + LANES && y.len() >= images * to * places);
+        for c in 0..from {
+            for t in (0..of.taps.len()).step_by(TAPS) {
+                let count = (of.taps.len() - t).min(TAPS);
+                let mut taps = [0; TAPS];
+                for s in 0..TAPS {
+                    // A tap that is missing repeats the last.
+                    taps[s] = of.taps[t + s.min(count - 1)];
+                }
+                // SAFETY: the layout holds the places of the results plus every tap's offset, up to `LANES` more,
+                // `y` the places of every channel, and `sums` a vector for each weight of the `R` channels.
+                unsafe {
+                    let mut totals = [[V::zero(); TAPS]; R];
+                    for image in 0..images {
+                        let x = x.as_ptr().add(image * of.laid_out() + c * of.layout.len());
+                        let y = y.as_ptr().add((image * to + k) * places);
+                        for place in (0..places).step_by(V::LANES) {
+                            let (x, y) = (x.wrapping_add(place), y.wrapping_add(place));
+                            let mut factors = [V::zero(); R];
+                            for r in 0..R {
+                                factors[r] = V::load(y.wrapping_add(r * places));
+                            }
+                            for s in 0..TAPS {
+                                let x = V::load(x.wrapping_add(taps[s]));
+                                for r in 0..R {
+                                    totals[r][s] = x.mul_add(factors[r], totals[r][s]);
+                                }
+                            }
+                        }
+                    }
+                    for r in 0..R {
+                        for s in 0..TAPS {
+                            if s < count {
+                                let weight = (r * from + c) * of.taps.len() + t + s;
+                                let sum = sums.as_mut_ptr().wrapping_add(weight * V::LANES);
+                                let total =
+                                    if begins { totals[r][s] } else { totals[r][s].add(V::load(sum)) };
+                                if ends {
+                                    w[weight] = total.sum();
+                                } else {
+                                    total.store(sum);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
