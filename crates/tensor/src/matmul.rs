@@ -89,6 +89,31 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+impl<T: Float> Tensor<T> {
+    /// x·Wᵀ + b for `self` of shape `[n, in]`, `weight` `[out, in]` and `bias` `[out]`.
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn linear(&self, weight: &Self, bias: &Self) -> Result<Self> {
+        let (&[rows, inputs], &[outputs, expected]) = (&self.shape()[..], &weight.shape()[..]) else {
+            let fact = format!("expected two axes each, found {} and {}", self.shape(), weight.shape());
+            return Err(Error::new("linear", fact));
+        };
+        if inputs != expected || bias.shape()[..] != [outputs] {
+            let (x, w, b) = (self.shape(), weight.shape(), bias.shape());
+            return Err(Error::new("linear", format!("{x} · {w}ᵀ + {b} does not fit")));
+        }
+        let shape = addressable::<T>("linear", Shape::from([rows, outputs]))?;
+        Ok(Tensor::written(shape, |y| {
+            y.chunks_exact_mut(outputs.max(1)).for_each(|y| y.copy_from_slice(bias.as_slice()));
+            let x = MatRef::new(self.as_slice(), rows, inputs);
+            let w = MatRef::new(weight.as_slice(), outputs, inputs).t();
+            T::gemm(x, w, MatMut::new(y, rows, outputs), Write::Add);
+        }))
+    }
+}
+
 fn view<T>(data: &[T], rows: usize, cols: usize, transposed: bool) -> MatRef<'_, T> {
     let whole = MatRef::new(data, rows, cols);
     if transposed { whole.t() } else { whole }

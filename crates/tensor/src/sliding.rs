@@ -12,11 +12,33 @@ impl Geometry {
     /// If an operand has not its slot's shape.
     #[track_caller]
     pub fn solve<T: Float>(&self, slot: Slot, operands: [&Tensor<T>; 2]) -> Result<Tensor<T>> {
+        self.solve_plus(slot, operands, None)
+    }
+
+    /// As [`solve`](Self::solve), with a number for each channel added: the bias of a convolution (the output) or
+    /// of a transposed one (the input). It costs next to nothing, where adding it afterwards is a pass of its own.
+    ///
+    /// # Errors
+    /// As [`solve`](Self::solve), and if there is not one number for each channel, or the weight is solved for.
+    #[track_caller]
+    pub fn solve_plus<T: Float>(
+        &self,
+        slot: Slot,
+        operands: [&Tensor<T>; 2],
+        bias: Option<&Tensor<T>>,
+    ) -> Result<Tensor<T>> {
         for (operand, slot) in operands.iter().zip(slot.operands()) {
             expect_shape("conv", operand, &self.shape(slot))?;
         }
-        let operands = operands.map(Tensor::as_slice);
-        Tensor::try_written("conv", self.shape(slot), |result| solve(self, slot, operands, result))
+        let shape = self.shape(slot);
+        if let Some(bias) = bias {
+            expect_shape("conv", bias, &Shape::from([shape[1]]))?;
+            if slot == Slot::Weight {
+                return Err(Error::new("conv", "a weight has no bias"));
+            }
+        }
+        let (operands, bias) = (operands.map(Tensor::as_slice), bias.map(Tensor::as_slice));
+        Tensor::try_written("conv", shape, |result| solve(self, slot, operands, bias, result))
     }
 }
 

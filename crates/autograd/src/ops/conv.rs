@@ -6,6 +6,7 @@
 
 use retrograd_tensor::{Error, Float, Geometry, Result, Shape, Sliding, Slot, Tensor};
 
+use super::biased::{Biased, Plus};
 use crate::Var;
 use crate::op::{Op, Reads};
 
@@ -60,6 +61,19 @@ impl<T: Float> Op<T, 2> for Solve {
     }
 }
 
+impl<T: Float> Plus<T> for Solve {
+    fn forward_plus(&self, operands: [&Tensor<T>; 2], bias: &Tensor<T>) -> Result<Tensor<T>> {
+        self.geometry.solve_plus(self.slot, operands, Some(bias))
+    }
+
+    /// A channel's number stands at every position.
+    fn bias_among(&self, bias: &Shape, y: &Shape) -> Shape {
+        let mut column = bias.clone();
+        (2..y.len()).for_each(|_| column.push(1));
+        column
+    }
+}
+
 impl<T: Float> Var<T> {
     /// The cross-correlation of `self` `[n, c, …]` with `weight` `[k, c/groups, …]` along the last `D` axes,
     /// plus `bias` `[k]`: each extent H becomes ⌊(H + before + after − dilation·(kernel − 1) − 1)/stride⌋ + 1.
@@ -80,8 +94,7 @@ impl<T: Float> Var<T> {
         let op = const { ["conv1d", "conv2d", "conv3d"][D - 1] };
         let (x, batched) = self.batched::<D>(op)?;
         let geometry = Geometry::convolution(op, x.shape(), weight.shape(), groups, sliding)?;
-        let y = Solve { geometry, slot: Slot::Output }.apply([&x, weight])?;
-        y.plus_bias(op, bias, D)?.unbatched(batched)
+        solved(op, Solve { geometry, slot: Slot::Output }, [&x, weight], bias)?.unbatched(batched)
     }
 
     /// The transposed convolution of `self` `[n, c, …]` with `weight` `[c, k/groups, …]` along the last `D`
@@ -104,8 +117,7 @@ impl<T: Float> Var<T> {
         let op = const { ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"][D - 1] };
         let (x, batched) = self.batched::<D>(op)?;
         let geometry = Geometry::transposed(op, x.shape(), weight.shape(), groups, sliding, output_padding)?;
-        let y = Solve { geometry, slot: Slot::Input }.apply([weight, &x])?;
-        y.plus_bias(op, bias, D)?.unbatched(batched)
+        solved(op, Solve { geometry, slot: Slot::Input }, [weight, &x], bias)?.unbatched(batched)
     }
 
     /// The variable with a batch axis before its channels and `D` spatial axes, and whether it had one.
@@ -126,19 +138,19 @@ impl<T: Float> Var<T> {
     pub(super) fn unbatched(self, batched: bool) -> Result<Var<T>> {
         if batched { Ok(self) } else { self.squeeze(0) }
     }
+}
 
-    #[track_caller]
-    fn plus_bias(self, op: &'static str, bias: Option<&Var<T>>, axes: usize) -> Result<Var<T>> {
-        let Some(bias) = bias else { return Ok(self) };
-        let channels = self.shape()[1];
-        if bias.shape()[..] != [channels] {
-            return Err(Error::new(
-                op,
-                format!("expected a bias of shape [{channels}], found {}", bias.shape()),
-            ));
-        }
-        let mut column = bias.shape().clone();
-        (0..axes).for_each(|_| column.push(1));
-        self.add(&bias.reshaped(column)?)
+#[track_caller]
+fn solved<T: Float>(
+    op: &'static str,
+    solve: Solve,
+    operands: [&Var<T>; 2],
+    bias: Option<&Var<T>>,
+) -> Result<Var<T>> {
+    let Some(bias) = bias else { return solve.apply(operands) };
+    let channels = solve.geometry.shape(solve.slot)[1];
+    if bias.shape()[..] != [channels] {
+        return Err(Error::new(op, format!("expected a bias of shape [{channels}], found {}", bias.shape())));
     }
+    Biased(solve).apply([operands[0], operands[1], bias])
 }

@@ -2,6 +2,7 @@
 
 use retrograd_tensor::{Error, Float, Result, Shape, Tensor, Transposed};
 
+use super::biased::{Biased, Plus};
 use crate::Var;
 use crate::op::{Op, Reads};
 
@@ -55,6 +56,19 @@ impl<T: Float> Op<T, 2> for Product {
         let from_the_end = if self.0.a { 2 } else { 1 };
         let inner = a.len().checked_sub(from_the_end).map_or(1, |axis| a[axis]);
         (y.numel() as u64).saturating_mul(inner as u64)
+    }
+}
+
+impl<T: Float> Plus<T> for Product {
+    fn forward_plus(&self, [a, b]: [&Tensor<T>; 2], bias: &Tensor<T>) -> Result<Tensor<T>> {
+        match self.0 {
+            Transposed { a: false, b: true } if a.rank() == 2 && b.rank() == 2 => a.linear(b, bias),
+            _ => a.product(b, self.0)?.add(bias),
+        }
+    }
+
+    fn bias_among(&self, bias: &Shape, _: &Shape) -> Shape {
+        bias.clone()
     }
 }
 
@@ -116,10 +130,10 @@ impl<T: Float> Var<T> {
         }
         // Leading axes are one long batch, so that all gradients are plain products.
         let rows = self.rows()?;
-        let y = rows.product(weight, Transposed { a: false, b: true })?;
+        let product = Product(Transposed { a: false, b: true });
         let y = match bias {
-            Some(bias) => y.add(bias)?,
-            None => y,
+            Some(bias) => Biased(product).apply([&rows, weight, bias])?,
+            None => product.apply([&rows, weight])?,
         };
         let mut shape = shape.clone();
         let last = shape.len() - 1;

@@ -3,6 +3,7 @@
 
 mod activation;
 mod arrange;
+mod biased;
 mod bilinear;
 mod binary;
 mod concat;

@@ -114,11 +114,11 @@ impl Direct {
     }
 
     /// What the operands determine of the slot.
-    pub(super) fn solve(&self, [a, b]: [&[f32]; 2], result: &mut [f32]) {
+    pub(super) fn solve(&self, [a, b]: [&[f32]; 2], bias: Option<&[f32]>, result: &mut [f32]) {
         match self.slot {
-            Slot::Input => self.convolve(b, a, result),
+            Slot::Input => self.convolve(b, a, bias, result),
             Slot::Weight => self.weight(a, b, result),
-            Slot::Output => self.convolve(a, b, result),
+            Slot::Output => self.convolve(a, b, bias, result),
         }
     }
 
@@ -147,26 +147,31 @@ impl Direct {
     }
 
     /// y from x and w, or x from w and y.
-    fn convolve(&self, from: &[f32], w: &[f32], to: &mut [f32]) {
+    fn convolve(&self, from: &[f32], w: &[f32], bias: Option<&[f32]>, to: &mut [f32]) {
         let most = if self.level == Level::Avx512 { 8 } else { 4 };
         let rows = self.geo.out_channels.div_ceil(self.geo.out_channels.div_ceil(most));
         let weight = self.weights(w, rows);
+        let mut first_sums = Storage::filled(self.geo.out_channels.next_multiple_of(rows), 0.0);
+        if let Some(bias) = bias {
+            first_sums.make_mut()[..bias.len()].copy_from_slice(bias);
+        }
         let image = self.geo.out_channels * self.geo.out_plane();
         par::rows(to, image, self.cost(), |first, to| {
             let mut x = Storage::filled(self.laid_out() + LANES, 0.0);
             let x = x.make_mut();
             for (nth, to) in to.chunks_exact_mut(image).enumerate() {
                 self.lay_out(&from[(first + nth) * self.image()..][..self.image()], x);
-                self.convolve_image(x, &weight, rows, to);
+                self.convolve_image(x, (&weight, &first_sums), rows, to);
             }
         });
     }
 
     /// The results of one laid out image.
-    fn convolve_image(&self, x: &[f32], weight: &[f32], rows: usize, to: &mut [f32]) {
+    fn convolve_image(&self, x: &[f32], (weight, bias): (&[f32], &[f32]), rows: usize, to: &mut [f32]) {
         let panels = weight.chunks_exact(rows * self.geo.in_channels * self.taps.len());
-        for (panel, to) in panels.zip(to.chunks_mut(rows * self.geo.out_plane())) {
-            let of = Planes { of: self, x, panel, to };
+        let channels = to.chunks_mut(rows * self.geo.out_plane()).zip(bias.chunks_exact(rows));
+        for (panel, (to, bias)) in panels.zip(channels) {
+            let of = Planes { of: self, x, panel, bias, to };
             match rows {
                 1 => simd::vectorised(self.level, Rows::<1>(of)),
                 2 => simd::vectorised(self.level, Rows::<2>(of)),
@@ -317,6 +322,8 @@ struct Planes<'a> {
     x: &'a [f32],
     /// The taps of these channels; see [`Direct::weights`].
     panel: &'a [f32],
+    /// What their sums begin with.
+    bias: &'a [f32],
     /// The planes of these channels, or of the first of them.
     to: &'a mut [f32],
 }
@@ -329,10 +336,11 @@ impl<const R: usize> Vectorised for Rows<'_, R> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Planes { of, x, panel, to } = self.0;
+        let Planes { of, x, panel, bias, to } = self.0;
         let (geo, layout, taps) = (&of.geo, &of.layout, &of.taps[..]);
         let (plane, wide, len) = (geo.out_plane(), geo.axes[2].output, layout.len());
         assert!(x.len() >= of.laid_out() + LANES && panel.len() == R * geo.in_channels * taps.len());
+        assert!(bias.len() == R);
         let (rows, to) = (to.len() / plane, to.as_mut_ptr());
         let (places, mut line) = (of.places, 0);
         for place in (0..places).step_by(ACROSS * V::LANES) {
@@ -346,6 +354,9 @@ impl<const R: usize> Vectorised for Rows<'_, R> {
                     at[s] = s.min(vectors - 1) * V::LANES;
                 }
                 let mut sums = [[V::zero(); ACROSS]; R];
+                for r in 0..R {
+                    sums[r] = [V::splat(&bias[r]); ACROSS];
+                }
                 let (mut w, mut x) = (panel.as_ptr(), x.as_ptr().add(place));
                 for _ in 0..geo.in_channels {
                     for &tap in taps {

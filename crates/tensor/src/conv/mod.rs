@@ -22,26 +22,31 @@ mod tests;
 pub use geometry::{Geometry, Sliding, Slot};
 pub use patches::Patches;
 
-#[cfg(target_arch = "x86_64")]
-use crate::simd;
-use crate::{Element, Float, par};
+use crate::{Element, Float, par, simd};
 use product::Product;
 
 /// Solves the trilinear form for `slot`: overwrites `result` with what the tensors in [`Slot::operands`]
-/// determine.
+/// determine, plus a number for each channel of the input or output if there is a `bias`.
 ///
 /// # Panics
 /// If a slice is not as long as its slot's shape says.
-pub(crate) fn solve<T: Float>(geo: &Geometry, slot: Slot, operands: [&[T]; 2], result: &mut [T]) {
+pub(crate) fn solve<T: Float>(
+    geo: &Geometry,
+    slot: Slot,
+    operands: [&[T]; 2],
+    bias: Option<&[T]>,
+    result: &mut [T],
+) {
     let [a, b] = operands;
     let [slot_a, slot_b] = slot.operands();
     for (slot, len) in [(slot_a, a.len()), (slot_b, b.len()), (slot, result.len())] {
         assert_eq!(Some(len), geo.shape(slot).checked_numel(), "elements of the {slot:?} of {geo:?}");
     }
     if a.is_empty() || b.is_empty() || result.is_empty() {
-        return result.fill(T::ZERO);
+        result.fill(T::ZERO);
+        return add_bias(geo, slot, bias, result);
     }
-    if T::solve_fast(geo, slot, operands, result) {
+    if T::solve_fast(geo, slot, operands, bias, result) {
         return;
     }
     match slot {
@@ -49,6 +54,24 @@ pub(crate) fn solve<T: Float>(geo: &Geometry, slot: Slot, operands: [&[T]; 2], r
         Slot::Weight => Product::new(geo).weight(a, b, result),
         Slot::Output => Product::new(geo).output(a, b, result),
     }
+    add_bias(geo, slot, bias, result);
+}
+
+/// Adds a number to each plane of the input or output.
+fn add_bias<T: Float>(geo: &Geometry, slot: Slot, bias: Option<&[T]>, result: &mut [T]) {
+    let Some(bias) = bias else { return };
+    let plane = if slot == Slot::Input { geo.in_plane() } else { geo.out_plane() };
+    par::rows(result, plane, plane, |first, planes| {
+        simd::dispatch(
+            #[inline(always)]
+            || {
+                for (nth, plane) in planes.chunks_exact_mut(plane.max(1)).enumerate() {
+                    let bias = bias[(first + nth) % bias.len()];
+                    plane.iter_mut().for_each(|y| *y += bias);
+                }
+            },
+        );
+    });
 }
 
 /// w = the sum of the parts that follow each other in `partial`, added in order.
@@ -66,8 +89,14 @@ fn add_parts<T: Float>(partial: &[T], w: &mut [T]) {
 #[doc(hidden)]
 pub trait Fast: Element {
     /// Solves the form as [`solve`] does, if there is a faster way; answers whether there was.
-    fn solve_fast(geo: &Geometry, slot: Slot, operands: [&[Self]; 2], result: &mut [Self]) -> bool {
-        let _ = (geo, slot, operands, result);
+    fn solve_fast(
+        geo: &Geometry,
+        slot: Slot,
+        operands: [&[Self]; 2],
+        bias: Option<&[Self]>,
+        result: &mut [Self],
+    ) -> bool {
+        let _ = (geo, slot, operands, bias, result);
         false
     }
 }
@@ -76,12 +105,18 @@ impl Fast for f64 {}
 
 impl Fast for f32 {
     #[cfg(target_arch = "x86_64")]
-    fn solve_fast(geo: &Geometry, slot: Slot, [a, b]: [&[f32]; 2], result: &mut [f32]) -> bool {
+    fn solve_fast(
+        geo: &Geometry,
+        slot: Slot,
+        operands: [&[f32]; 2],
+        bias: Option<&[f32]>,
+        result: &mut [f32],
+    ) -> bool {
         let level = simd::level();
         if let Some(winograd) = winograd::Winograd::new(geo, slot, level) {
-            winograd.solve([a, b], result);
+            winograd.solve(operands, bias, result);
         } else if let Some(direct) = direct::Direct::new(geo, slot, level) {
-            direct.solve([a, b], result);
+            direct.solve(operands, bias, result);
         } else {
             return false;
         }

@@ -56,7 +56,7 @@ fn naive(geo: &Geometry, slot: Slot, a: &[f64], b: &[f64]) -> Vec<f64> {
 
 fn solved<T: Float>(geo: &Geometry, slot: Slot, a: &[T], b: &[T]) -> Vec<T> {
     let mut result = vec![T::NAN; numel(geo, slot)];
-    solve(geo, slot, [a, b], &mut result);
+    solve(geo, slot, [a, b], None, &mut result);
     result
 }
 
@@ -310,6 +310,32 @@ fn numbers_that_overflow_are_errors() {
     }
 }
 
+#[test]
+fn a_bias_is_added_to_every_position_of_its_channel_whatever_the_way() {
+    let mut rng = StdRng::seed_from_u64(13);
+    for (input, weight) in [
+        ([3, 4, 9, 9], [6, 4, 3, 3]),
+        ([2, 17, 12, 9], [19, 17, 3, 3]),
+        ([2, 3, 7, 5], [9, 3, 1, 1]),
+        ([0, 3, 7, 5], [9, 3, 3, 3]),
+    ] {
+        let geo = Geometry::convolution("test", &input, &weight, 1, Sliding::<2>::default()).unwrap();
+        for slot in [Slot::Input, Slot::Output] {
+            let [a, b] = slot.operands().map(|slot| {
+                noise(&mut rng, numel(&geo, slot)).into_iter().map(|x| x as f32).collect::<Vec<_>>()
+            });
+            let shape = geo.shape(slot);
+            let bias: Vec<f32> = (0..shape[1]).map(|c| c as f32).collect();
+            let mut with = vec![f32::NAN; shape.numel()];
+            solve(&geo, slot, [&a, &b], Some(&bias), &mut with);
+            let plane: usize = shape[2..].iter().product();
+            for (i, (with, without)) in with.iter().zip(solved(&geo, slot, &a, &b)).enumerate() {
+                assert!((with - without - bias[i / plane % bias.len()]).abs() < 1e-4, "{slot:?} of {geo:?}");
+            }
+        }
+    }
+}
+
 /// The largest error of an `f32` result, relative to the largest magnitude of the exact one.
 #[cfg(target_arch = "x86_64")]
 fn error(result: &[f32], exact: &[f64]) -> f64 {
@@ -343,7 +369,7 @@ fn winograd_is_the_same_convolution_for_every_extent_and_level() {
                 let winograd = winograd::Winograd::new(&geo, slot, level);
                 let winograd = winograd.unwrap_or_else(|| panic!("not for the {slot:?} of {geo:?}"));
                 let mut result = vec![f32::NAN; numel(&geo, slot)];
-                winograd.solve([&a, &b], &mut result);
+                winograd.solve([&a, &b], None, &mut result);
                 let error = error(&result, &exact);
                 assert!(error < 1e-5, "{slot:?} of {geo:?} at {}: {error:e}", level.name());
             }
@@ -376,7 +402,7 @@ fn direct_convolution_is_the_same_for_every_extent_and_level() {
                 let Some(direct) = direct::Direct::new(&geo, slot, level) else { continue };
                 met += 1;
                 let mut result = vec![f32::NAN; numel(&geo, slot)];
-                direct.solve([&a, &b], &mut result);
+                direct.solve([&a, &b], None, &mut result);
                 let error = error(&result, &exact);
                 assert!(error < 1e-6, "{slot:?} of {geo:?} at {}: {error:e}", level.name());
             }

@@ -211,20 +211,25 @@ impl Winograd {
     }
 
     /// What the operands determine of the slot.
-    pub(super) fn solve(&self, [a, b]: [&[f32]; 2], result: &mut [f32]) {
+    pub(super) fn solve(&self, [a, b]: [&[f32]; 2], bias: Option<&[f32]>, result: &mut [f32]) {
         match self.slot {
-            Slot::Input => self.convolve(b, a, result),
+            Slot::Input => self.convolve(b, a, bias, result),
             Slot::Weight => self.weight(a, b, result),
-            Slot::Output => self.convolve(a, b, result),
+            Slot::Output => self.convolve(a, b, bias, result),
         }
     }
 
     /// y from x and w, or x from w and y.
-    fn convolve(&self, from: &[f32], w: &[f32], to: &mut [f32]) {
+    fn convolve(&self, from: &[f32], w: &[f32], bias: Option<&[f32]>, to: &mut [f32]) {
         let weight = self.weights(w);
+        let mut lanes = Storage::filled(self.written.lanes(), 0.0);
+        if let Some(bias) = bias {
+            lanes.make_mut()[..bias.len()].copy_from_slice(bias);
+        }
         let to = Shared::new(to);
         par::tasks(self.blocks(), |block| {
-            simd::vectorised(self.level, Convolve { of: self, block, from, weight: &weight, to: &to });
+            let of = Convolve { of: self, block, from, weight: &weight, bias: &lanes, to: &to };
+            simd::vectorised(self.level, of);
         });
     }
 
@@ -376,6 +381,8 @@ struct Convolve<'a> {
     block: usize,
     from: &'a [f32],
     weight: &'a [f32],
+    /// What is added to every result, a number for each lane.
+    bias: &'a [f32],
     to: &'a Shared<'a, f32>,
 }
 
@@ -423,13 +430,14 @@ impl Convolve<'_> {
                     unsafe {
                         let from = products.values.as_ptr().add((tile + t) * products.lanes + lane);
                         let to = strip.values.make_mut().as_mut_ptr().add(at + lane);
+                        let bias = V::load(self.bias[lane..][..V::LANES].as_ptr());
                         on_both_sides(
                             #[inline(always)]
                             |m| transform::results::<V>(m),
                             #[inline(always)]
                             |i, j| V::load(from.add((i * WINDOW + j) * products.step)),
                             #[inline(always)]
-                            |i, j, y| y.store(to.add(i * row_step + j * col_step)),
+                            |i, j, y| y.add(bias).store(to.add(i * row_step + j * col_step)),
                         );
                     }
                 }
