@@ -1,181 +1,317 @@
-//! Whole training steps and inferences, timed.
+//! Whole training steps, inferences, single operations and the tape, timed: the same workloads, by the same names, as
+//! the programs in `benches/peers` run.
 //!
 //! ```text
-//! cargo bench                                   # all of them
-//! cargo bench -- train.lenet --csv              # those whose names contain it, a line of numbers each
-//! RAYON_NUM_THREADS=1 cargo bench               # on one thread
+//! cargo bench --bench workloads                          # all of them
+//! cargo bench --bench workloads -- lenet tape --csv      # those whose names contain one of these, as CSV
+//! cargo bench --bench workloads -- train.smallcnn.b512   # a full name: that one, any batch
+//! RAYON_NUM_THREADS=1 cargo bench --bench workloads      # on one thread
 //! ```
 //!
-//! A training step is forward, loss, backward and SGD with momentum 0.9 on one fixed random batch.
+//! Several workloads run in a process each, one after the other, so that neither memory nor caches of one are there when
+//! the next begins.
 
+mod networks;
+
+use std::hint::black_box;
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use networks::Network;
 use retrograd::prelude::*;
+use retrograd::tensor::Sliding;
 
-/// Time for warming up and for measuring, for each workload.
+/// The workloads that are run unless others are asked for; an operation stands for its two passes.
+const ALL: &str = "train.lenet.b1 train.lenet.b16 train.lenet.b64 train.lenet.b256 train.smallcnn.b64 \
+    train.vggish.b64 train.mlp.b128 op.conv64 op.conv16_32 op.convt32_16 op.maxpool op.relu op.tanh op.sigmoid \
+    op.xent op.mmskinny op.mm64 op.mm128 op.mm256 op.mm512 op.mm1024 op.mm2048 tape.chain1000 infer.lenet.b1 \
+    infer.lenet.b64 infer.vggish.b1 infer.vggish.b64";
+
+/// Time for warming up and for measuring, for each workload, and the fewest steps that are measured.
 const WARM_UP: Duration = Duration::from_millis(200);
-const MEASURE: Duration = Duration::from_millis(800);
+const MEASURE: Duration = Duration::from_millis(500);
+const FEWEST: usize = 5;
 
-type Network = fn(&mut StdRng) -> Result<Sequential>;
+const HELP: &str = "usage: cargo bench --bench workloads -- [--csv] [--list] [NAME]...
 
-fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let csv = arguments.iter().any(|argument| argument == "--csv");
-    let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
-    let report = Report { csv, filters };
-    report.header();
+  NAME    a full name, or a part of the names that --list prints; all of those if there is none.
+          Full names are also train.NET.bN and infer.NET.bN of the networks lenet, smallcnn, vggish and mlp with any
+          batch N, and op.mmN.fwd and op.mmN.fwdbwd with any size N.
+  --csv   print workload,median_ms,p10_ms,iterations,peak_rss_mb
+  --list  print the names only
 
-    let networks: [(&str, Network, &[usize]); 3] =
-        [("lenet", lenet, &[1, 28, 28]), ("smallcnn", smallcnn, &[1, 28, 28]), ("mlp", mlp, &[784])];
-    for (name, network, shape) in networks {
-        let batches: &[usize] = match name {
-            "lenet" => &[1, 16, 64, 256],
-            "smallcnn" => &[64],
-            _ => &[128],
-        };
-        for &batch in batches {
-            report.run(&format!("train.{name}.b{batch}"), || training(network, shape, batch))?;
+RAYON_NUM_THREADS is the number of threads.";
+
+/// Something to be timed.
+type Step = Box<dyn FnMut() -> Result<()>>;
+/// Makes a step ready: weights and inputs are drawn here.
+type Prepare = Box<dyn FnOnce() -> Result<Step>>;
+type Function = Box<dyn Fn(&[Var]) -> Result<Var>>;
+
+fn main() -> ExitCode {
+    match run(std::env::args().skip(1)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
         }
     }
-    for batch in [1, 64] {
-        report.run(&format!("infer.lenet.b{batch}"), || inference(lenet, &[1, 28, 28], batch))?;
-    }
-    report.run("tape.chain1000", || {
-        let tape = Tape::new();
-        Ok(Box::new(move || chain(&tape, 1000)))
-    })
 }
 
-/// Something to be timed, made ready.
-type Step = Box<dyn FnMut() -> Result<()>>;
+fn run(arguments: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error::Error>> {
+    let (mut csv, mut list, mut wanted) = (false, false, Vec::new());
+    for argument in arguments {
+        match &argument[..] {
+            "--csv" => csv = true,
+            "--list" => list = true,
+            "--bench" => {} // from cargo
+            "--help" | "-h" => {
+                println!("{HELP}");
+                return Ok(());
+            }
+            _ if argument.starts_with('-') => return Err(format!("no option {argument}\n\n{HELP}").into()),
+            _ => wanted.push(argument),
+        }
+    }
+    let names = select(&wanted)?;
+    if list {
+        println!("{}", names.join("\n"));
+        return Ok(());
+    }
+    if csv {
+        println!("workload,median_ms,p10_ms,iterations,peak_rss_mb");
+    } else {
+        println!(
+            "{:22} {:>11} {:>11} {:>10} {:>9}",
+            "workload", "median ms", "p10 ms", "iterations", "peak MiB"
+        );
+    }
+    let alone = names.len() == 1;
+    for name in names {
+        let row = match workload(&name) {
+            Some(prepare) if alone => Row::measure(&name, prepare()?)?.line(csv),
+            _ => in_a_process(&name, csv)?,
+        };
+        println!("{row}");
+    }
+    Ok(())
+}
 
-fn training(network: Network, shape: &[usize], batch: usize) -> Result<Step> {
+/// The row of a workload that this program, called once more, measures alone.
+fn in_a_process(name: &str, csv: bool) -> Result<String, Box<dyn std::error::Error>> {
+    let mut child = Command::new(std::env::current_exe()?);
+    let output = child.args(csv.then_some("--csv")).arg(name).stderr(Stdio::inherit()).output()?;
+    match String::from_utf8(output.stdout)?.lines().nth(1) {
+        Some(row) if output.status.success() => Ok(row.to_owned()),
+        _ => Err(format!("{name} ended with {}", output.status).into()),
+    }
+}
+
+/// The full names of the workloads that are asked for, each once.
+fn select(wanted: &[String]) -> Result<Vec<String>, String> {
+    let all: Vec<String> = ALL
+        .split_whitespace()
+        .flat_map(|name| match name.starts_with("op.") || name.starts_with("tape.") {
+            true => vec![format!("{name}.fwd"), format!("{name}.fwdbwd")],
+            false => vec![name.to_owned()],
+        })
+        .collect();
+    let mut names: Vec<String> = if wanted.is_empty() { all.clone() } else { Vec::new() };
+    for part in wanted {
+        let matching: Vec<&String> = match workload(part) {
+            Some(_) => vec![part],
+            None => all.iter().filter(|name| name.contains(part)).collect(),
+        };
+        if matching.is_empty() {
+            return Err(format!(
+                "no workload is named {part}\n\n{HELP}\n\nThe workloads:\n{}",
+                all.join("\n")
+            ));
+        }
+        let new: Vec<String> = matching.into_iter().filter(|name| !names.contains(name)).cloned().collect();
+        names.extend(new);
+    }
+    Ok(names)
+}
+
+/// What is done under a full name, if it is one.
+fn workload(name: &str) -> Option<Prepare> {
+    match name.split('.').collect::<Vec<_>>()[..] {
+        ["train", network, batch] => {
+            let (network, batch) = (Network::named(network)?, number(batch, "b")?);
+            Some(Box::new(move || training(network, batch)))
+        }
+        ["infer", network, batch] => {
+            let (network, batch) = (Network::named(network)?, number(batch, "b")?);
+            Some(Box::new(move || inference(network, batch)))
+        }
+        ["op", operation, pass] => {
+            let (backward, (shapes, function)) = (backward(pass)?, self::operation(operation)?);
+            Some(Box::new(move || {
+                let rng = &mut StdRng::seed_from_u64(0);
+                let inputs =
+                    shapes.into_iter().map(|shape| Tensor::randn(shape, rng)).collect::<Result<_>>()?;
+                single(inputs, function, backward)
+            }))
+        }
+        ["tape", "chain1000", pass] => {
+            let backward = backward(pass)?;
+            let inputs = [1.0, 0.999, 0.001].map(Tensor::scalar);
+            Some(Box::new(move || single(inputs.into(), Box::new(chain), backward)))
+        }
+        _ => None,
+    }
+}
+
+/// The number after a prefix: `b64` is 64.
+fn number(text: &str, prefix: &str) -> Option<usize> {
+    text.strip_prefix(prefix)?.parse().ok().filter(|&number| number > 0)
+}
+
+/// Whether a pass goes back as well.
+fn backward(pass: &str) -> Option<bool> {
+    match pass {
+        "fwd" => Some(false),
+        "fwdbwd" => Some(true),
+        _ => None,
+    }
+}
+
+/// The shapes of an operation's inputs, and the operation.
+fn operation(name: &str) -> Option<(Vec<Vec<usize>>, Function)> {
+    const ELEMENTS: usize = 4 << 20;
+    let (shapes, function): (_, Function) = match name {
+        "conv64" => (vec![vec![32, 64, 16, 16], vec![64, 64, 3, 3], vec![64]], Box::new(conv)),
+        "conv16_32" => (vec![vec![64, 16, 28, 28], vec![32, 16, 3, 3], vec![32]], Box::new(conv)),
+        "convt32_16" => {
+            let sliding = Sliding { stride: [2; 2], ..Sliding::default() };
+            let transposed = move |x: &[Var]| x[0].conv_transpose(&x[1], Some(&x[2]), 1, sliding, [0; 2]);
+            (vec![vec![32, 32, 14, 14], vec![32, 16, 3, 3], vec![16]], Box::new(transposed))
+        }
+        "maxpool" => (vec![vec![64, 32, 28, 28]], Box::new(|x| x[0].max_pool2d(2))),
+        "relu" => (vec![vec![ELEMENTS]], Box::new(|x| Ok(x[0].relu()))),
+        "tanh" => (vec![vec![ELEMENTS]], Box::new(|x| Ok(x[0].tanh()))),
+        "sigmoid" => (vec![vec![ELEMENTS]], Box::new(|x| Ok(x[0].sigmoid()))),
+        "xent" => {
+            let labels = labels(4096, 1000, &mut StdRng::seed_from_u64(1)).ok()?;
+            (vec![vec![4096, 1000]], Box::new(move |x| x[0].cross_entropy(&labels)))
+        }
+        "mmskinny" => (vec![vec![64, 400], vec![400, 120]], Box::new(|x| x[0].matmul(&x[1]))),
+        _ => {
+            let n = number(name, "mm")?;
+            (vec![vec![n, n], vec![n, n]], Box::new(|x| x[0].matmul(&x[1])))
+        }
+    };
+    Some((shapes, function))
+}
+
+/// A 3×3 convolution with padding 1 and a bias.
+fn conv(x: &[Var]) -> Result<Var> {
+    let sliding = Sliding { padding: [[1; 2]; 2], ..Sliding::default() };
+    x[0].conv(&x[1], Some(&x[2]), 1, sliding)
+}
+
+/// y ← y·a + b, a thousand times: two nodes each.
+fn chain(x: &[Var]) -> Result<Var> {
+    let [y, a, b] = x else { unreachable!("the chain has three inputs") };
+    (0..1000).try_fold(y.clone(), |y, _| y.mul(a)?.add(b))
+}
+
+/// A function of inputs: nothing recorded, or recorded and gone back through from a cotangent of ones to all inputs.
+fn single(inputs: Vec<Tensor>, function: Function, backward: bool) -> Result<Step> {
+    let bare: Vec<Var> = inputs.iter().map(Var::from).collect();
+    if !backward {
+        return Ok(Box::new(move || {
+            black_box(function(&bare)?);
+            Ok(())
+        }));
+    }
+    let ones = function(&bare)?.value().ones_like();
+    let tape = Tape::new();
+    Ok(Box::new(move || {
+        tape.clear();
+        let leaves: Vec<Var> = inputs.iter().map(|input| tape.leaf(input.clone())).collect();
+        black_box(function(&leaves)?.backward_with(ones.clone())?);
+        Ok(())
+    }))
+}
+
+/// Forward, loss, backward and SGD with momentum 0.9, and the loss is read, on one fixed random batch.
+fn training(network: Network, batch: usize) -> Result<Step> {
     let rng = &mut StdRng::seed_from_u64(0);
-    let mut model = network(rng)?;
-    let x = Tensor::randn([&[batch], shape].concat(), rng)?;
-    let labels = Tensor::from_fn([batch], || (rng.next_u32() % 10).into())?;
+    let mut model = (network.build)(rng)?;
+    let x = Tensor::randn([&[batch], network.input].concat(), rng)?;
+    let labels = labels(batch, 10, rng)?;
     let tape = Tape::new();
     let mut optimizer = Sgd::new(0.01).momentum(0.9);
     Ok(Box::new(move || {
         tape.clear();
         let loss = model.forward(&tape.constant(x.clone()))?.cross_entropy(&labels)?;
         optimizer.step(&mut model, &loss.backward()?)?;
-        std::hint::black_box(loss.item()?);
+        black_box(loss.item()?);
         Ok(())
     }))
 }
 
-fn inference(network: Network, shape: &[usize], batch: usize) -> Result<Step> {
+fn inference(network: Network, batch: usize) -> Result<Step> {
     let rng = &mut StdRng::seed_from_u64(0);
-    let model = network(rng)?;
-    let x = Tensor::randn([&[batch], shape].concat(), rng)?;
+    let model = (network.build)(rng)?;
+    let x = Tensor::randn([&[batch], network.input].concat(), rng)?;
     Ok(Box::new(move || {
-        std::hint::black_box(model.predict(&x)?);
+        black_box(model.predict(&x)?);
         Ok(())
     }))
 }
 
-/// y ← y·a + b on scalars, `links` times, and backward.
-fn chain(tape: &Tape, links: usize) -> Result<()> {
-    tape.clear();
-    let a = tape.leaf(Tensor::scalar(0.999));
-    let b = tape.leaf(Tensor::scalar(0.001));
-    let mut y = tape.leaf(Tensor::scalar(1.0));
-    for _ in 0..links {
-        y = y.mul(&a)?.add(&b)?;
-    }
-    std::hint::black_box(y.backward()?);
-    Ok(())
+fn labels(count: usize, classes: u32, rng: &mut StdRng) -> Result<Tensor<i64>> {
+    Tensor::from_fn([count], || (rng.next_u32() % classes).into())
 }
 
-fn lenet(rng: &mut StdRng) -> Result<Sequential> {
-    Ok(sequential![
-        Conv2d::new(1, 6, 5).padding(2).build(rng)?,
-        Tanh,
-        AvgPool2d::new(2),
-        Conv2d::new(6, 16, 5).build(rng)?,
-        Tanh,
-        AvgPool2d::new(2),
-        Flatten::default(),
-        Linear::new(400, 120).build(rng)?,
-        Tanh,
-        Linear::new(120, 84).build(rng)?,
-        Tanh,
-        Linear::new(84, 10).build(rng)?,
-    ])
+/// What was measured of a workload.
+struct Row {
+    name: String,
+    median_ms: f64,
+    tenth_ms: f64,
+    iterations: usize,
+    peak_mib: Option<f64>,
 }
 
-fn smallcnn(rng: &mut StdRng) -> Result<Sequential> {
-    Ok(sequential![
-        Conv2d::new(1, 32, 3).padding(1).build(rng)?,
-        ReLU,
-        Conv2d::new(32, 64, 3).padding(1).build(rng)?,
-        ReLU,
-        MaxPool2d::new(2),
-        Flatten::default(),
-        Linear::new(64 * 14 * 14, 128).build(rng)?,
-        ReLU,
-        Linear::new(128, 10).build(rng)?,
-    ])
-}
-
-fn mlp(rng: &mut StdRng) -> Result<Sequential> {
-    Ok(sequential![
-        Linear::new(784, 512).build(rng)?,
-        ReLU,
-        Linear::new(512, 256).build(rng)?,
-        ReLU,
-        Linear::new(256, 10).build(rng)?,
-    ])
-}
-
-struct Report<'a> {
-    csv: bool,
-    filters: Vec<&'a String>,
-}
-
-impl Report<'_> {
-    fn header(&self) {
-        if self.csv {
-            println!("workload,median_ms,p10_ms,iterations,peak_rss_mb");
-        } else {
-            println!("{:20} {:>10} {:>10} {:>10}", "workload", "median ms", "p10 ms", "iterations");
-        }
-    }
-
-    fn run(&self, name: &str, make: impl FnOnce() -> Result<Step>) -> Result<()> {
-        if !self.filters.is_empty() && !self.filters.iter().any(|filter| name.contains(*filter)) {
-            return Ok(());
-        }
-        let mut step = make()?;
+impl Row {
+    fn measure(name: &str, mut step: Step) -> Result<Row> {
         let begin = Instant::now();
         while begin.elapsed() < WARM_UP {
             step()?;
         }
         let mut times = Vec::new();
         let begin = Instant::now();
-        while begin.elapsed() < MEASURE || times.len() < 5 {
+        while begin.elapsed() < MEASURE || times.len() < FEWEST {
             let begin = Instant::now();
             step()?;
             times.push(begin.elapsed().as_secs_f64() * 1e3);
         }
         times.sort_by(f64::total_cmp);
-        let (median, tenth, count) = (times[times.len() / 2], times[times.len() / 10], times.len());
-        if self.csv {
-            println!(
-                "{name},{median:.5},{tenth:.5},{count},{}",
-                peak_rss_mb().map_or(String::new(), |mb| mb.to_string())
-            );
-        } else {
-            println!("{name:20} {median:10.4} {tenth:10.4} {count:10}");
+        Ok(Row {
+            name: name.to_owned(),
+            median_ms: times[times.len() / 2],
+            tenth_ms: times[times.len() / 10],
+            iterations: times.len(),
+            peak_mib: peak_mib(),
+        })
+    }
+
+    fn line(&self, csv: bool) -> String {
+        let Row { name, median_ms, tenth_ms, iterations, peak_mib } = self;
+        let peak = peak_mib.map_or(String::new(), |mib| format!("{mib:.1}"));
+        match csv {
+            true => format!("{name},{median_ms:.5},{tenth_ms:.5},{iterations},{peak}"),
+            false => format!("{name:22} {median_ms:11.4} {tenth_ms:11.4} {iterations:10} {peak:>9}"),
         }
-        Ok(())
     }
 }
 
 /// The most memory that this process held, where the system tells (Linux).
-fn peak_rss_mb() -> Option<u64> {
+fn peak_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? / 1024)
+    Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
 }
