@@ -12,25 +12,21 @@
 //! the next begins.
 
 mod networks;
+mod timing;
 
 use std::hint::black_box;
 use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
 
 use networks::Network;
 use retrograd::prelude::*;
 use retrograd::tensor::Sliding;
+use timing::{COLUMNS, Row};
 
 /// The workloads that are run unless others are asked for; an operation stands for its two passes.
 const ALL: &str = "train.lenet.b1 train.lenet.b16 train.lenet.b64 train.lenet.b256 train.smallcnn.b64 \
     train.vggish.b64 train.mlp.b128 op.conv64 op.conv16_32 op.convt32_16 op.maxpool op.relu op.tanh op.sigmoid \
     op.xent op.mmskinny op.mm64 op.mm128 op.mm256 op.mm512 op.mm1024 op.mm2048 tape.chain1000 infer.lenet.b1 \
     infer.lenet.b64 infer.vggish.b1 infer.vggish.b64";
-
-/// Time for warming up and for measuring, for each workload, and the fewest steps that are measured.
-const WARM_UP: Duration = Duration::from_millis(200);
-const MEASURE: Duration = Duration::from_millis(500);
-const FEWEST: usize = 5;
 
 const HELP: &str = "usage: cargo bench --bench workloads -- [--csv] [--list] [NAME]...
 
@@ -79,7 +75,7 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error
         return Ok(());
     }
     if csv {
-        println!("workload,median_ms,p10_ms,iterations,peak_rss_mb");
+        println!("{COLUMNS}");
     } else {
         println!(
             "{:22} {:>11} {:>11} {:>10} {:>9}",
@@ -89,12 +85,21 @@ fn run(arguments: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error
     let alone = names.len() == 1;
     for name in names {
         let row = match workload(&name) {
-            Some(prepare) if alone => Row::measure(&name, prepare()?)?.line(csv),
+            Some(prepare) if alone => line(&Row::measure(&name, prepare()?)?, csv),
             _ => in_a_process(&name, csv)?,
         };
         println!("{row}");
     }
     Ok(())
+}
+
+fn line(row: &Row, csv: bool) -> String {
+    if csv {
+        return row.csv();
+    }
+    let Row { name, median_ms, p10_ms, iterations, peak_mib } = row;
+    let peak = peak_mib.map_or(String::new(), |mib| format!("{mib:.1}"));
+    format!("{name:22} {median_ms:11.4} {p10_ms:11.4} {iterations:10} {peak:>9}")
 }
 
 /// The row of a workload that this program, called once more, measures alone.
@@ -265,53 +270,4 @@ fn inference(network: Network, batch: usize) -> Result<Step> {
 
 fn labels(count: usize, classes: u32, rng: &mut StdRng) -> Result<Tensor<i64>> {
     Tensor::from_fn([count], || (rng.next_u32() % classes).into())
-}
-
-/// What was measured of a workload.
-struct Row {
-    name: String,
-    median_ms: f64,
-    tenth_ms: f64,
-    iterations: usize,
-    peak_mib: Option<f64>,
-}
-
-impl Row {
-    fn measure(name: &str, mut step: Step) -> Result<Row> {
-        let begin = Instant::now();
-        while begin.elapsed() < WARM_UP {
-            step()?;
-        }
-        let mut times = Vec::new();
-        let begin = Instant::now();
-        while begin.elapsed() < MEASURE || times.len() < FEWEST {
-            let begin = Instant::now();
-            step()?;
-            times.push(begin.elapsed().as_secs_f64() * 1e3);
-        }
-        times.sort_by(f64::total_cmp);
-        Ok(Row {
-            name: name.to_owned(),
-            median_ms: times[times.len() / 2],
-            tenth_ms: times[times.len() / 10],
-            iterations: times.len(),
-            peak_mib: peak_mib(),
-        })
-    }
-
-    fn line(&self, csv: bool) -> String {
-        let Row { name, median_ms, tenth_ms, iterations, peak_mib } = self;
-        let peak = peak_mib.map_or(String::new(), |mib| format!("{mib:.1}"));
-        match csv {
-            true => format!("{name},{median_ms:.5},{tenth_ms:.5},{iterations},{peak}"),
-            false => format!("{name:22} {median_ms:11.4} {tenth_ms:11.4} {iterations:10} {peak:>9}"),
-        }
-    }
-}
-
-/// The most memory that this process held, where the system tells (Linux).
-fn peak_mib() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
 }
