@@ -11,12 +11,14 @@
 //! Several workloads run in a process each, one after the other, so that neither memory nor caches of one are there when
 //! the next begins.
 
+mod arguments;
 mod networks;
 mod timing;
 
 use std::hint::black_box;
 use std::process::{Command, ExitCode, Stdio};
 
+use arguments::Arguments;
 use networks::Network;
 use retrograd::prelude::*;
 use retrograd::tensor::Sliding;
@@ -45,7 +47,7 @@ type Prepare = Box<dyn FnOnce() -> Result<Step>>;
 type Function = Box<dyn Fn(&[Var]) -> Result<Var>>;
 
 fn main() -> ExitCode {
-    match run(std::env::args().skip(1)) {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -54,22 +56,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: impl Iterator<Item = String>) -> Result<(), Box<dyn std::error::Error>> {
-    let (mut csv, mut list, mut wanted) = (false, false, Vec::new());
-    for argument in arguments {
-        match &argument[..] {
-            "--csv" => csv = true,
-            "--list" => list = true,
-            "--bench" => {} // from cargo
-            "--help" | "-h" => {
-                println!("{HELP}");
-                return Ok(());
-            }
-            _ if argument.starts_with('-') => return Err(format!("no option {argument}\n\n{HELP}").into()),
-            _ => wanted.push(argument),
-        }
-    }
-    let names = select(&wanted)?;
+fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let Arguments { csv, list, names } = Arguments::read(HELP)?;
+    let names = select(&names)?;
     if list {
         println!("{}", names.join("\n"));
         return Ok(());

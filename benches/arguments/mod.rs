@@ -1,0 +1,33 @@
+//! The command line of a bench.
+
+/// What is asked for: `--csv`, `--list`, and names.
+#[derive(Default)]
+pub(crate) struct Arguments {
+    pub(crate) csv: bool,
+    pub(crate) list: bool,
+    pub(crate) names: Vec<String>,
+}
+
+impl Arguments {
+    /// The program's arguments. `--help` prints the help and ends the program.
+    ///
+    /// # Errors
+    /// If an option is none.
+    pub(crate) fn read(help: &str) -> Result<Self, String> {
+        let mut read = Self::default();
+        for argument in std::env::args().skip(1) {
+            match &argument[..] {
+                "--csv" => read.csv = true,
+                "--list" => read.list = true,
+                "--bench" => {} // from cargo
+                "--help" | "-h" => {
+                    println!("{help}");
+                    std::process::exit(0);
+                }
+                _ if argument.starts_with('-') => return Err(format!("no option {argument}\n\n{help}")),
+                _ => read.names.push(argument),
+            }
+        }
+        Ok(read)
+    }
+}
