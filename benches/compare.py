@@ -9,8 +9,9 @@ round, each run in a process of its own. A run in which *other* processes took m
 /proc/stat less the CPU time of the run) is left out. A figure is the median over the runs that are left, of each run's
 median step; the least disturbed run, marked ~, where none is left.
 
-Every run is written to OUT/runs.csv at once. Called again with the same OUT, the script runs what is missing or was
-disturbed and then makes the table of all of it; with --rounds 0 it only makes the table (OUT/table.md, OUT/ratios.png).
+A run waits for a quiet moment, but not for long. Every run is written to OUT/runs.csv at once. Called again with the same
+OUT, the script runs what is missing or was disturbed and then makes the table of all of it; with --rounds 0 it only makes
+the table (OUT/table.md, OUT/ratios.png).
 
 Python 3.10 and its standard library; matplotlib for the picture, torch for the PyTorch peers.
 """
@@ -106,6 +107,16 @@ def own_seconds():
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
+def wait_for_quiet(patience):
+    """Waits until others leave the cores alone, but no longer than so many seconds."""
+    end = time.monotonic() + patience
+    while busy_seconds() is not None and time.monotonic() < end:
+        begin, busy, own = time.monotonic(), busy_seconds(), own_seconds()
+        time.sleep(0.5)
+        if busy_seconds() - busy - own_seconds() + own <= QUIET * (time.monotonic() - begin):
+            return
+
+
 def run(command, workload, threads, timeout):
     """The row of one run without its key; the figures are empty where the peer does not have the workload."""
     variables = ["RAYON", "OMP", "MKL", "OPENBLAS"]
@@ -133,15 +144,16 @@ def quiet(row):
     return float(row["others"]) <= QUIET
 
 
-def collect(peers, workloads, threads, rounds, file, timeout):
+def collect(peers, workloads, given, file):
     """Runs what is not yet in the file, quietly, and gives all the rows of it."""
+    threads = given.threads
     rows = load(file)
     key = lambda row: (int(row["round"]), row["peer"], int(row["threads"]), row["workload"])
     done = {key(row) for row in rows if quiet(row) or not row["median_ms"]}
     names, failed = list(peers), set()
     plan = [
         (number, names[(number + turn) % len(names)], threads, workload)
-        for number in range(rounds)
+        for number in range(given.rounds)
         for workload in workloads
         for turn in range(len(names))
     ]
@@ -156,7 +168,8 @@ def collect(peers, workloads, threads, rounds, file, timeout):
             if (peer, workload) in failed:
                 continue
             try:
-                row = run(peers[peer], workload, threads, timeout)
+                wait_for_quiet(given.patience)
+                row = run(peers[peer], workload, threads, given.timeout)
             except KeyboardInterrupt:
                 say("interrupted; call again with the same --out to go on")
                 break
@@ -186,8 +199,10 @@ def figures(rows, threads, column="median_ms"):
         table[workload] = {}
         for peer, runs in runs_of.items():
             left = [run for run in runs if quiet(run)] or [min(runs, key=lambda run: float(run["others"]))]
+            if column == "peak_rss_mb":  # others do not change it
+                left = runs
             value = statistics.median(float(run[column]) for run in left if run[column])
-            table[workload][peer] = value, quiet(left[0])
+            table[workload][peer] = value, column == "peak_rss_mb" or quiet(left[0])
     return table
 
 
@@ -198,6 +213,7 @@ def three_digits(value):
 def markdown(table, ratio):
     """The table, with how many times faster than PyTorch's best variant where `ratio` is set."""
     peers = [peer for peer in PEERS if any(peer in row for row in table.values())]
+    ratio = ratio and any("PyTorch" in ratios(row) for row in table.values())
     last = ["PyTorch's best ÷ retrograd"] if ratio else []
     lines = ["| workload | " + " | ".join(peers + last) + " |", "|---|" + "---:|" * len(peers + last)]
     for workload, row in table.items():
@@ -262,7 +278,7 @@ def plot(rows, threads, file):
     except ImportError:
         return say("no picture: matplotlib is not installed")
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     table = {workload: ratios(row) for workload, row in figures(rows, threads).items()}
     table = {workload: row for workload, row in table.items() if row}
@@ -279,6 +295,8 @@ def plot(rows, threads, file):
         axes.bar_label(drawn, [f"{ratio:.3g}" for _, ratio in bars], fontsize=6, padding=2)
     axes.set_yticks([at + (len(peers) - 1) * height / 2 for at in range(len(table))], list(table))
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
     axes.axvline(1, color="black", linewidth=1)
     axes.invert_yaxis()
     axes.margins(x=0.08, y=0.01)
@@ -297,6 +315,7 @@ def options(description, rounds):
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: all cores")
     parser.add_argument("--rounds", type=int, default=rounds, help="default: %(default)s; 0: only the table")
     parser.add_argument("--timeout", type=float, default=300, help="seconds that a run may take (%(default)s)")
+    parser.add_argument("--patience", type=float, default=5, help="seconds to wait for others before a run (%(default)s)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the results go")
     return parser
 
@@ -315,11 +334,12 @@ def main():
         sys.exit(listed.returncode)
     workloads = listed.stdout.split()
     peers = commands(given.peers, given.python, given.build) if given.rounds else {}
-    rows = collect(peers, workloads, given.threads, given.rounds, out / "runs.csv", given.timeout)
+    rows = collect(peers, workloads, given, out / "runs.csv")
     rows = [row for row in rows if row["workload"] in workloads and row["peer"] in given.peers]
     if not any(int(row["threads"]) == given.threads and row["median_ms"] for row in rows):
         sys.exit("nothing was run")
-    command = ["benches/compare.py", "--threads", str(given.threads), "--rounds", str(given.rounds)]
+    rounds = 1 + max(int(row["round"]) for row in rows if int(row["threads"]) == given.threads)
+    command = ["benches/compare.py", "--threads", str(given.threads), "--rounds", str(rounds)]
     if given.peers != list(PEERS):
         command += ["--peers", *given.peers]
     text = report(rows, given.threads, shlex.join(["python3", *command, *(["--", *given.names] if given.names else [])]))

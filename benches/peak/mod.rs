@@ -29,7 +29,9 @@ pub(crate) fn description() -> &'static str {
     match level() {
         Level::Avx512 => "AVX-512 fused multiply-adds",
         Level::Avx2 => "AVX2 fused multiply-adds",
-        Level::Portable => "portable level: multiplications and additions of a plain loop",
+        Level::Portable => {
+            "portable level, multiplications and additions of a plain loop (products use a crate that picks its own level)"
+        }
     }
 }
 
