@@ -11,7 +11,7 @@ median step; the least disturbed run, marked ~, where none is left.
 
 A run waits for a quiet moment, but not for long. Every run is written to OUT/runs.csv at once. Called again with the same
 OUT, the script runs what is missing or was disturbed and then makes the table of all of it; with --rounds 0 it only makes
-the table (OUT/table.md, OUT/ratios.png).
+the table and the picture, OUT/threads-N.md and .png.
 
 Python 3.10 and its standard library; matplotlib for the picture, torch for the PyTorch peers.
 """
@@ -72,7 +72,9 @@ def find(peer, python, build):
         if build:
             say(f"building {peer}")
             environment = os.environ | {"RUSTFLAGS": "-C target-cpu=native"}
-            subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=folder, env=environment, check=True)
+            build = ["cargo", "build", "--release", "--quiet"]
+            if subprocess.run(build, cwd=folder, env=environment).returncode:
+                return None, "it does not build"
         program = folder / "target" / "release" / f"{peer}-peer"
         return [str(program)], None if program.exists() else "not built, see --build"
     modules = ["torch"] + (["onnx", "onnxruntime"] if peer == "onnxruntime" else [])
@@ -343,10 +345,11 @@ def main():
     if given.peers != list(PEERS):
         command += ["--peers", *given.peers]
     text = report(rows, given.threads, shlex.join(["python3", *command, *(["--", *given.names] if given.names else [])]))
-    (out / "table.md").write_text(text)
+    table = out / f"threads-{given.threads}.md"
+    table.write_text(text)
     print(text)
-    say(f"written: {out}/runs.csv, {out}/table.md")
-    plot(rows, given.threads, out / "ratios.png")
+    say(f"written: {out}/runs.csv, {table}")
+    plot(rows, given.threads, table.with_suffix(".png"))
 
 
 if __name__ == "__main__":

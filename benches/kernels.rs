@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The peak, fused multiply-adds in registers on as many threads, is measured in turns with each kernel, because clocks
-//! change and neighbours come and go. Of both, the rate is that of the tenth percentile of the times.
+//! change and neighbours come and go. Of both, the rate is that of the tenth percentile of the times. The operations that
+//! are counted are those of the definition: a kernel that gets by with fewer, as Winograd's do, may exceed the peak.
 
 mod arguments;
 mod peak;

@@ -1,4 +1,4 @@
-//! The networks that the benches time, and that tests train.
+//! The networks that are trained and evaluated.
 
 use retrograd::prelude::*;
 
