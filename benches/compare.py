@@ -7,7 +7,7 @@
 The peers take turns: in each round every workload is run on one peer after the other, the first of them another in every
 round, each run in a process of its own. A run in which *other* processes took more than 15 % of a core (busy time of
 /proc/stat less the CPU time of the run) is left out. A figure is the median over the runs that are left, of each run's
-median step; the least disturbed run, marked ~, where none is left.
+median step; the least disturbed run, marked ~ and not compared, where none is left.
 
 A run waits for a quiet moment, but not for long. Every run is written to OUT/runs.csv at once. Called again with the same
 OUT, the script runs what is missing or was disturbed and then makes the table of all of it; with --rounds 0 it only makes
@@ -209,7 +209,7 @@ def figures(rows, threads, column="median_ms"):
 
 
 def three_digits(value):
-    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}".rstrip(".")
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def markdown(table, ratio):
@@ -221,28 +221,20 @@ def markdown(table, ratio):
     for workload, row in table.items():
         cells = [("" if row[p][1] else "~") + three_digits(row[p][0]) if p in row else "–" for p in peers]
         if ratio:
-            cells.append(ratio_cell(row))
+            cells.append(f"{ratios(row)['PyTorch']:.2f}" if "PyTorch" in ratios(row) else "–")
         lines.append(f"| {workload} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def ratio_cell(row):
-    if "PyTorch" not in ratios(row):
-        return "–"
-    sure = row["retrograd"][1] and any(row[peer][1] for peer in PYTORCH if peer in row)
-    return ("" if sure else "~") + f"{ratios(row)['PyTorch']:.2f}"
-
-
 def ratios(row):
-    """How many times as long as retrograd each other takes; of PyTorch's variants the best, of quiet ones if any is."""
-    if "retrograd" not in row:
+    """How many times as long as retrograd each other takes, PyTorch in its best variant; of quiet runs only."""
+    times = {peer: value for peer, (value, sure) in row.items() if sure}
+    variants = [times.pop(peer) for peer in PYTORCH if peer in times]
+    if "retrograd" not in times:
         return {}
-    times = {peer: value for peer, (value, _) in row.items() if peer not in PYTORCH}
-    variants = [row[peer] for peer in PYTORCH if peer in row]
-    variants = [variant for variant in variants if variant[1]] or variants
-    times |= {"PyTorch": min(variants)[0]} if variants else {}
     own = times.pop("retrograd")
-    return {peer: value / own for peer, value in times.items()}
+    best = {"PyTorch": min(variants)} if variants else {}
+    return {peer: value / own for peer, value in (best | times).items()}
 
 
 def machine():

@@ -46,7 +46,7 @@ def markdown(network, times, memory, sure):
         lines.append(
             f"| {batch} | {digits(ms)} | {digits(1e3 * ms / batch)} | {off_time:+.0%} | {digits(mib)} | {off_memory:+.0%} |"
         )
-    fit = f"{a:.3g} ms + {1e3 * b:.3g} µs and {c:.3g} MiB + {1024 * d:.3g} KiB for each image"
+    fit = f"{digits(a)} ms + {digits(1e3 * b)} µs and {digits(c)} MiB + {digits(1024 * d)} KiB for each image"
     note = "" if sure else " (some of it disturbed by other processes)"
     return f"train.{network}: {fit}{note}\n\n" + "\n".join(lines) + "\n"
 
