@@ -512,6 +512,10 @@ impl<const N: usize> Broadcast<N> {
     #[track_caller]
     fn new<U: Element>(op: &'static str, operands: [&Shape; N]) -> Result<Self> {
         let mut shape = operands[0].clone();
+        if operands[1..].iter().all(|other| shape == **other) {
+            let shape = addressable::<U>(op, shape)?;
+            return Ok(Self { inner: shape.numel(), shape, outer: SmallVec::new(), advance: [1; N] });
+        }
         for other in &operands[1..] {
             shape = shape.broadcast(op, other)?;
         }

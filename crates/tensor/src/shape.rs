@@ -8,8 +8,19 @@ use smallvec::SmallVec;
 use crate::{Error, Result};
 
 /// The extents of a tensor's axes, outermost first; row-major. A scalar has none.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
-pub struct Shape(SmallVec<[usize; 5]>);
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Shape(Extents);
+
+/// Every tensor has a shape, and every operation copies and compares some: few extents lie in the shape itself,
+/// and those that are not there are 0, so that it is copied and compared as a whole.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Extents {
+    Few { rank: u8, extents: [usize; FEW] },
+    Many(Box<[usize]>),
+}
+
+/// The axes of a batch of volumes.
+const FEW: usize = 5;
 
 impl Shape {
     /// The number of elements, unless they could not be addressed. The extents other than 0 must multiply to
@@ -21,8 +32,9 @@ impl Shape {
 
     /// The number of elements, or `usize::MAX` if there are more; see
     /// [`checked_numel`](Self::checked_numel). No tensor has that many.
+    #[inline]
     pub fn numel(&self) -> usize {
-        if self.contains(&0) { 0 } else { self.iter().fold(1, |n, &extent| n.saturating_mul(extent)) }
+        self.iter().fold(1, |n, &extent| n.saturating_mul(extent))
     }
 
     /// The number of axes.
@@ -72,9 +84,9 @@ impl Shape {
             Some(axis) => shape[axis],
             None => 1,
         };
-        let mut joint = Shape::default();
+        let mut joint: SmallVec<[usize; 8]> = SmallVec::new();
         for axis in 0..rank {
-            joint.0.push(match (extent(self, axis), extent(other, axis)) {
+            joint.push(match (extent(self, axis), extent(other, axis)) {
                 (a, b) if a == b => a,
                 (1, b) => b,
                 (a, 1) => a,
@@ -88,7 +100,7 @@ impl Shape {
                 }
             });
         }
-        Ok(joint)
+        Ok(Shape::from(&joint[..]))
     }
 
     /// `extents`, with −1 replaced by what this shape has at the axis, both aligned at the last.
@@ -116,12 +128,12 @@ impl Shape {
 
     /// Appends an axis at the end.
     pub fn push(&mut self, extent: usize) {
-        self.0.push(extent);
+        self.insert(self.len(), extent);
     }
 
     /// Inserts an axis before another, or at the end.
     pub(crate) fn insert(&mut self, axis: usize, extent: usize) {
-        self.0.insert(axis, extent);
+        self.change(|extents| extents.insert(axis, extent));
     }
 
     /// Removes an axis and returns its extent.
@@ -129,27 +141,50 @@ impl Shape {
     /// # Panics
     /// If there is no such axis.
     pub fn remove(&mut self, axis: usize) -> usize {
-        self.0.remove(axis)
+        self.change(|extents| extents.remove(axis))
+    }
+
+    /// Changes the extents, their number included.
+    fn change<R>(&mut self, change: impl FnOnce(&mut SmallVec<[usize; 8]>) -> R) -> R {
+        let mut extents = SmallVec::from_slice(self);
+        let result = change(&mut extents);
+        *self = Self::from(&extents[..]);
+        result
+    }
+}
+
+impl Default for Shape {
+    #[inline]
+    fn default() -> Self {
+        Self(Extents::Few { rank: 0, extents: [0; FEW] })
     }
 }
 
 impl Deref for Shape {
     type Target = [usize];
+    #[inline]
     fn deref(&self) -> &[usize] {
-        &self.0
+        match &self.0 {
+            Extents::Few { rank, extents } => &extents[..usize::from(*rank)],
+            Extents::Many(extents) => extents,
+        }
     }
 }
 
 impl DerefMut for Shape {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [usize] {
-        &mut self.0
+        match &mut self.0 {
+            Extents::Few { rank, extents } => &mut extents[..usize::from(*rank)],
+            Extents::Many(extents) => extents,
+        }
     }
 }
 
 /// As a list: `[64, 1, 28, 28]`.
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", &self.0[..])
+        write!(f, "{:?}", &self[..])
     }
 }
 
@@ -160,26 +195,34 @@ impl fmt::Debug for Shape {
 }
 
 impl From<&[usize]> for Shape {
+    #[inline]
     fn from(extents: &[usize]) -> Self {
-        Self(SmallVec::from_slice(extents))
+        if extents.len() > FEW {
+            return Self(Extents::Many(extents.into()));
+        }
+        let mut few = [0; FEW];
+        few[..extents.len()].copy_from_slice(extents);
+        Self(Extents::Few { rank: extents.len() as u8, extents: few })
     }
 }
 
 impl<const N: usize> From<[usize; N]> for Shape {
+    #[inline]
     fn from(extents: [usize; N]) -> Self {
-        Self(SmallVec::from_slice(&extents))
+        Self::from(&extents[..])
     }
 }
 
 impl<const N: usize> From<&[usize; N]> for Shape {
+    #[inline]
     fn from(extents: &[usize; N]) -> Self {
-        Self(SmallVec::from_slice(extents))
+        Self::from(&extents[..])
     }
 }
 
 impl From<Vec<usize>> for Shape {
     fn from(extents: Vec<usize>) -> Self {
-        Self(SmallVec::from_vec(extents))
+        Self::from(&extents[..])
     }
 }
 
@@ -191,7 +234,7 @@ impl From<&Shape> for Shape {
 
 impl FromIterator<usize> for Shape {
     fn from_iter<I: IntoIterator<Item = usize>>(extents: I) -> Self {
-        Self(extents.into_iter().collect())
+        Self::from(&extents.into_iter().collect::<SmallVec<[usize; 8]>>()[..])
     }
 }
 

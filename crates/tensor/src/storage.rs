@@ -3,7 +3,8 @@
 //! A block is one allocation: a header of 64 bytes with the number of owners, then the elements. The last owner
 //! gives it back to a pool that keeps blocks by size class, so that a training step in steady state asks the
 //! system for nothing. Memory comes zeroed from the system and is only ever overwritten with plain values, so
-//! every byte is initialised at all times; that is what makes [`Storage::unspecified`] safe.
+//! every byte is initialised at all times; that is what makes [`Storage::unspecified`] safe. A single element
+//! needs no block: it is where the storage is.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
@@ -18,53 +19,26 @@ use crate::Element;
 const LINE: usize = 64;
 
 /// A run of elements that several owners may share; writing to a shared one copies it first.
-pub(crate) struct Storage<T: Element> {
-    /// Nothing where there are no elements.
-    block: Option<NonNull<Header>>,
-    elements: PhantomData<T>,
+#[derive(Clone)]
+pub(crate) enum Storage<T: Element> {
+    Empty,
+    One(T),
+    Many(Block<T>),
 }
-
-#[repr(C, align(64))]
-struct Header {
-    owners: AtomicUsize,
-    /// Elements in use.
-    len: usize,
-    class: usize,
-}
-
-// SAFETY: a `Storage` is an atomically counted reference to memory that is written only through a sole owner's
-// `&mut`, and `Element`s are themselves `Send` and `Sync`.
-unsafe impl<T: Element> Send for Storage<T> {}
-// SAFETY: as above.
-unsafe impl<T: Element> Sync for Storage<T> {}
 
 impl<T: Element> Storage<T> {
     /// Storage without elements.
-    pub(crate) const EMPTY: Self = Self { block: None, elements: PhantomData };
+    pub(crate) const EMPTY: Self = Self::Empty;
 
     /// Storage of `len` elements with whatever values the memory held (in debug builds a recognisable one), for
     /// a kernel that writes all of them.
+    #[inline]
     pub(crate) fn unspecified(len: usize) -> Self {
-        if len == 0 {
-            return Self::EMPTY;
+        match len {
+            0 => Self::Empty,
+            1 => Self::One(T::POISON),
+            _ => Self::Many(Block::unspecified(len)),
         }
-        let bytes = len.checked_mul(size_of::<T>()).expect("a tensor's bytes fit the address space");
-        let block = pool::take(bytes);
-        // SAFETY: the block is exclusively ours, aligned, and at least a header long.
-        unsafe {
-            (*block.as_ptr()).owners = AtomicUsize::new(1);
-            (*block.as_ptr()).len = len;
-        }
-        let storage = Self { block: Some(block), elements: PhantomData };
-        if cfg!(debug_assertions) || !T::ANY_BITS {
-            // Through the pointer, because a `&mut [bool]` must not exist while old bytes may be no `bool`s.
-            let first = storage.first();
-            for i in 0..len {
-                // SAFETY: the block holds `len` elements after its header and nobody else knows it yet.
-                unsafe { first.add(i).write(T::POISON) };
-            }
-        }
-        storage
     }
 
     /// Whether the system grants memory for `len` elements.
@@ -73,6 +47,7 @@ impl<T: Element> Storage<T> {
     /// memory. Some systems grant more than they have and end the process that uses it, so that 1 TiB and more
     /// is not even asked for: training on a CPU has no use for such a tensor, while a wrong number among
     /// the extents soon makes one.
+    #[inline]
     pub(crate) fn has_room(len: usize) -> bool {
         const LARGE: usize = 1 << 30;
         const TOO_LARGE: usize = 1 << 40;
@@ -98,32 +73,25 @@ impl<T: Element> Storage<T> {
     }
 
     /// The elements, to be written; copied first if they are shared.
+    #[inline]
     pub(crate) fn make_mut(&mut self) -> &mut [T] {
-        let Some(mut block) = self.block else { return &mut [] };
-        // Acquire: what former owners did to the elements happened before we write them.
-        // SAFETY: the block is alive as long as `self`.
-        if unsafe { block.as_ref() }.owners.load(Ordering::Acquire) != 1 {
+        if !self.is_unique() {
             *self = Self::copied(self);
-            block = self.block.expect("a copy of elements has a block");
         }
-        // SAFETY: we are the sole owner, borrowed mutably; the block holds `len` initialised elements.
-        unsafe { std::slice::from_raw_parts_mut(self.first(), block.as_ref().len) }
+        match self {
+            Self::Empty => &mut [],
+            Self::One(value) => std::slice::from_mut(value),
+            // SAFETY: we are the sole owner, borrowed mutably, and the block holds `len` initialised elements.
+            Self::Many(block) => unsafe { std::slice::from_raw_parts_mut(block.first(), block.len()) },
+        }
     }
 
     /// Whether nobody else shares the elements.
+    #[inline]
     pub(crate) fn is_unique(&self) -> bool {
-        match self.block {
-            // SAFETY: the block is alive as long as `self`.
-            Some(block) => unsafe { block.as_ref() }.owners.load(Ordering::Acquire) == 1,
-            None => true,
-        }
-    }
-
-    fn first(&self) -> *mut T {
-        match self.block {
-            // SAFETY: a block is longer than its header.
-            Some(block) => unsafe { block.as_ptr().cast::<u8>().add(LINE).cast() },
-            None => NonNull::dangling().as_ptr(),
+        match self {
+            Self::Empty | Self::One(_) => true,
+            Self::Many(block) => block.is_unique(),
         }
     }
 }
@@ -133,34 +101,98 @@ impl<T: Element> Deref for Storage<T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        // SAFETY: the block is alive as long as `self` and holds `len` initialised elements, which nobody
-        // writes while they are shared or borrowed.
-        unsafe {
-            let len = self.block.map_or(0, |block| block.as_ref().len);
-            std::slice::from_raw_parts(self.first(), len)
+        match self {
+            Self::Empty => &[],
+            Self::One(value) => std::slice::from_ref(value),
+            // SAFETY: the block is alive as long as `self` and holds `len` initialised elements, which nobody
+            // writes while they are shared or borrowed.
+            Self::Many(block) => unsafe { std::slice::from_raw_parts(block.first(), block.len()) },
         }
     }
 }
 
-impl<T: Element> Clone for Storage<T> {
-    fn clone(&self) -> Self {
-        if let Some(block) = self.block {
-            // Relaxed, as in `Arc`: a new owner comes from an existing one.
-            // SAFETY: the block is alive as long as `self`.
-            unsafe { block.as_ref() }.owners.fetch_add(1, Ordering::Relaxed);
+/// An owner of a block of elements.
+pub(crate) struct Block<T: Element> {
+    header: NonNull<Header>,
+    elements: PhantomData<T>,
+}
+
+#[repr(C, align(64))]
+struct Header {
+    owners: AtomicUsize,
+    /// Elements in use.
+    len: usize,
+    class: usize,
+}
+
+// SAFETY: a `Block` is an atomically counted reference to memory that is written only through a sole owner's
+// `&mut`, and `Element`s are themselves `Send` and `Sync`.
+unsafe impl<T: Element> Send for Block<T> {}
+// SAFETY: as above.
+unsafe impl<T: Element> Sync for Block<T> {}
+
+impl<T: Element> Block<T> {
+    fn unspecified(len: usize) -> Self {
+        let bytes = len.checked_mul(size_of::<T>()).expect("a tensor's bytes fit the address space");
+        let header = pool::take(bytes);
+        // SAFETY: the block is exclusively ours, aligned, and at least a header long.
+        unsafe {
+            (*header.as_ptr()).owners = AtomicUsize::new(1);
+            (*header.as_ptr()).len = len;
         }
+        let block = Self { header, elements: PhantomData };
+        if cfg!(debug_assertions) || !T::ANY_BITS {
+            // Through the pointer, because a `&mut [bool]` must not exist while old bytes may be no `bool`s.
+            let first = block.first();
+            for i in 0..len {
+                // SAFETY: the block holds `len` elements after its header and nobody else knows it yet.
+                unsafe { first.add(i).write(T::POISON) };
+            }
+        }
+        block
+    }
+
+    #[inline]
+    fn header(&self) -> &Header {
+        // SAFETY: the block is alive as long as `self`.
+        unsafe { self.header.as_ref() }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.header().len
+    }
+
+    #[inline]
+    fn first(&self) -> *mut T {
+        // SAFETY: a block is longer than its header.
+        unsafe { self.header.as_ptr().cast::<u8>().add(LINE).cast() }
+    }
+
+    /// Acquire: what former owners did to the elements happened before a sole owner writes them.
+    #[inline]
+    fn is_unique(&self) -> bool {
+        self.header().owners.load(Ordering::Acquire) == 1
+    }
+}
+
+impl<T: Element> Clone for Block<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        // Relaxed, as in `Arc`: a new owner comes from an existing one.
+        self.header().owners.fetch_add(1, Ordering::Relaxed);
         Self { ..*self }
     }
 }
 
-impl<T: Element> Drop for Storage<T> {
+impl<T: Element> Drop for Block<T> {
+    #[inline]
     fn drop(&mut self) {
-        let Some(block) = self.block else { return };
-        // Release, then acquire: every other owner's use happened before the memory is given back.
-        // SAFETY: the block is alive until the last owner, which the counter finds, gives it back.
-        if unsafe { block.as_ref() }.owners.fetch_sub(1, Ordering::Release) == 1 {
+        // A sole owner needs no counting: a new one could only come from it. Otherwise release, then acquire:
+        // every other owner's use happened before the memory is given back.
+        if self.is_unique() || self.header().owners.fetch_sub(1, Ordering::Release) == 1 {
             std::sync::atomic::fence(Ordering::Acquire);
-            pool::give_back(block);
+            pool::give_back(self.header);
         }
     }
 }
@@ -183,7 +215,7 @@ pub fn memory_use() -> MemoryUse {
     MemoryUse {
         live: pool::LIVE.load(Ordering::Relaxed),
         peak: pool::PEAK.load(Ordering::Relaxed),
-        cached: pool::CACHED.load(Ordering::Relaxed),
+        cached: pool::cached(),
         system_requests: pool::REQUESTS.load(Ordering::Relaxed),
     }
 }
@@ -213,9 +245,11 @@ mod pool {
     unsafe impl Send for Free {}
 
     static FREE: [Mutex<Free>; CLASSES] = [const { Mutex::new(Free(Vec::new())) }; CLASSES];
+    /// Bytes that tensors hold, and all that the system has granted: the rest is cached. Each costs a step of
+    /// a small network dearly, so that there are no more of them.
     pub(super) static LIVE: AtomicUsize = AtomicUsize::new(0);
+    static GRANTED: AtomicUsize = AtomicUsize::new(0);
     pub(super) static PEAK: AtomicUsize = AtomicUsize::new(0);
-    pub(super) static CACHED: AtomicUsize = AtomicUsize::new(0);
     pub(super) static REQUESTS: AtomicUsize = AtomicUsize::new(0);
     pub(super) static LIMIT: AtomicUsize = AtomicUsize::new(1 << 30);
 
@@ -223,9 +257,9 @@ mod pool {
     fn class(bytes: usize) -> (usize, usize) {
         let wanted = (bytes + LINE).max(SMALLEST);
         let octave = wanted.ilog2() as usize;
-        let quarter = 1usize << (octave - 2);
-        let steps = (wanted - (1 << octave)).div_ceil(quarter);
-        (4 * (octave - SMALLEST.ilog2() as usize) + steps, (1 << octave) + steps * quarter)
+        let quarter = octave - 2;
+        let steps = (wanted - (1 << octave) + (1 << quarter) - 1) >> quarter;
+        (4 * (octave - SMALLEST.ilog2() as usize) + steps, (1 << octave) + (steps << quarter))
     }
 
     fn size(class: usize) -> usize {
@@ -241,12 +275,14 @@ mod pool {
     pub(super) fn take(bytes: usize) -> NonNull<Header> {
         let (class, size) = class(bytes);
         let live = LIVE.fetch_add(size, Ordering::Relaxed) + size;
-        PEAK.fetch_max(live, Ordering::Relaxed);
+        if live > PEAK.load(Ordering::Relaxed) {
+            PEAK.fetch_max(live, Ordering::Relaxed);
+        }
         if let Some(block) = list(class).0.pop() {
-            CACHED.fetch_sub(size, Ordering::Relaxed);
             return block;
         }
         REQUESTS.fetch_add(1, Ordering::Relaxed);
+        GRANTED.fetch_add(size, Ordering::Relaxed);
         // SAFETY: the layout is not empty.
         let memory = unsafe { alloc_zeroed(layout(size)) };
         let Some(block) = NonNull::new(memory.cast::<Header>()) else { handle_alloc_error(layout(size)) };
@@ -276,17 +312,33 @@ mod pool {
         let size = size(class);
         LIVE.fetch_sub(size, Ordering::Relaxed);
         let limit = LIMIT.load(Ordering::Relaxed);
-        if CACHED.fetch_add(size, Ordering::Relaxed) + size > limit && size <= limit {
+        if cached() > limit && size <= limit {
             // What was used last is wanted next: other sizes make room, or the cache might stay full of
             // blocks that nobody asks for.
             evict(limit, class);
         }
-        if CACHED.load(Ordering::Relaxed) <= limit {
+        if cached() <= limit {
             list(class).0.push(block);
             return;
         }
-        CACHED.fetch_sub(size, Ordering::Relaxed);
-        // SAFETY: `take` allocated the block with this layout and nobody owns it any more.
+        // SAFETY: the last owner calls this, and the block is in no list.
+        unsafe { release(block, size) };
+    }
+
+    /// Bytes that are kept for re-use. The two counters are read one after the other, and a block that another
+    /// thread takes in between is missing in both.
+    pub(super) fn cached() -> usize {
+        let granted = GRANTED.load(Ordering::Relaxed);
+        granted.saturating_sub(LIVE.load(Ordering::Relaxed))
+    }
+
+    /// Gives a block back to the system.
+    ///
+    /// # Safety
+    /// It is one of [`take`]'s, of this size, and nobody's any more.
+    unsafe fn release(block: NonNull<Header>, size: usize) {
+        GRANTED.fetch_sub(size, Ordering::Relaxed);
+        // SAFETY: `take` allocated the block with this layout.
         unsafe { dealloc(block.as_ptr().cast(), layout(size)) };
     }
 
@@ -298,12 +350,10 @@ mod pool {
     /// As [`trim`], without touching the blocks of one class.
     fn evict(limit: usize, spared: usize) {
         for class in (0..CLASSES).rev().filter(|&class| class != spared) {
-            while CACHED.load(Ordering::Relaxed) > limit {
+            while cached() > limit {
                 let Some(block) = list(class).0.pop() else { break };
-                CACHED.fetch_sub(size(class), Ordering::Relaxed);
-                // SAFETY: `take` allocated the block with this layout, and a block in a list belongs to
-                // nobody.
-                unsafe { dealloc(block.as_ptr().cast(), layout(size(class))) };
+                // SAFETY: a block in the list of a class has its size, and belongs to nobody.
+                unsafe { release(block, size(class)) };
             }
         }
     }
@@ -335,7 +385,7 @@ mod tests {
 
     #[test]
     fn elements_are_aligned_to_a_cache_line() {
-        for len in [1, 3, 16, 17, 1000, 100_000] {
+        for len in [2, 3, 16, 17, 1000, 100_000] {
             assert_eq!(Storage::<f32>::unspecified(len).as_ptr() as usize % 64, 0);
         }
     }

@@ -63,6 +63,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A tensor of `shape` whose elements `fill` writes, all of them: what they hold before is unspecified.
+    #[inline]
     pub(crate) fn written(shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
         let mut data = Storage::unspecified(shape.numel());
         fill(data.make_mut());
@@ -97,21 +98,25 @@ impl<T: Element> Tensor<T> {
 
     /// Bytes of the elements that the tensor holds (shared or not).
     #[doc(hidden)]
+    #[inline]
     pub fn held_bytes(&self) -> usize {
         size_of_val(&*self.data)
     }
 
     /// The extents of the axes.
+    #[inline]
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
 
     /// The number of axes.
+    #[inline]
     pub fn rank(&self) -> usize {
         self.shape.len()
     }
 
     /// The number of elements.
+    #[inline]
     pub fn numel(&self) -> usize {
         self.shape.numel()
     }
@@ -124,6 +129,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The elements in row-major order, to be written; copied first if another tensor shares them.
+    #[inline]
     pub fn make_mut(&mut self) -> &mut [T] {
         self.assert_held();
         self.data.make_mut()
@@ -137,6 +143,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Whether no other tensor shares the elements, so that [`make_mut`](Self::make_mut) will not copy.
+    #[inline]
     pub fn is_unique(&self) -> bool {
         self.data.is_unique()
     }
