@@ -9,8 +9,7 @@ use std::panic::Location;
 
 use retrograd_tensor::{Error, Float, Result, Tensor};
 
-use crate::op::Cotangents;
-use crate::tape::{Kind, Nodes};
+use crate::tape::Nodes;
 use crate::{ParamId, Tape, Var};
 
 /// The first NaN or infinity of a pass: which operation gave it, and where.
@@ -152,7 +151,7 @@ impl<T: Float> Tape<T> {
         position: usize,
         x: &[Var<T>],
         y: &Var<T>,
-        pulled: &Cotangents<T>,
+        pulled: &[Option<Var<T>>],
     ) -> Result<()> {
         let wrong = pulled.iter().enumerate().find_map(|(i, g)| {
             let g = g.as_ref()?.value();
@@ -219,14 +218,14 @@ impl<T: Float> Nodes<T> {
             }
         };
         let fact = format!("the result {} has {found}; {blame}", y.shape());
-        let parameter = x.iter().find_map(|x| self.parameter_of(x.key()?));
-        let parameter = parameter.or_else(|| self.parameter_before(self.order().len()));
+        let parameter = x.iter().find_map(|x| self.get(x.key()?)?.parameter());
+        let parameter = parameter.or_else(|| self.parameter_before(self.in_order().len()));
         let scope = self.anomalies.as_ref().map_or(Vec::new(), |anomalies| anomalies.scope.clone());
         self.found(op, at, fact, parameter, &scope);
     }
 
     fn found_backward(&mut self, position: usize, fact: String) {
-        let Some(node) = self.order().get(position).and_then(|&key| self.get(key)) else { return };
+        let Some(node) = self.in_order().get(position) else { return };
         let (op, at) = (node.kind.name().unwrap_or("leaf"), node.at);
         let parameter = self.parameter_before(position + 1);
         let scope = self.anomalies.as_ref().map_or(Vec::new(), |known| known.scope_at(position).to_vec());
@@ -249,23 +248,17 @@ impl<T: Float> Nodes<T> {
         }
     }
 
-    fn parameter_of(&self, key: crate::tape::Key) -> Option<ParamId> {
-        match self.get(key)?.kind {
-            Kind::Leaf(parameter) => parameter,
-            Kind::Op(_) | Kind::Gone(_) => None,
-        }
-    }
-
     /// The parameter used last before a position.
     fn parameter_before(&self, position: usize) -> Option<ParamId> {
-        self.order()[..position].iter().rev().find_map(|&key| {
-            let mut sources = self.get(key)?.inputs.iter().filter_map(|input| input.key);
-            sources.find_map(|key| self.parameter_of(key)).or_else(|| self.parameter_of(key))
+        let all = self.in_order();
+        all[..position].iter().rev().find_map(|node| {
+            let mut sources = self.inputs(node).iter().filter_map(|input| input.source);
+            sources.find_map(|source| all[source].parameter()).or_else(|| node.parameter())
         })
     }
 
     fn enter(&mut self, part: Part) {
-        let position = self.order().len();
+        let position = self.in_order().len();
         if let Some(anomalies) = &mut self.anomalies {
             anomalies.scope.push(part);
             anomalies.scopes.push((position, anomalies.scope.clone()));
@@ -273,7 +266,7 @@ impl<T: Float> Nodes<T> {
     }
 
     fn leave(&mut self) {
-        let position = self.order().len();
+        let position = self.in_order().len();
         if let Some(anomalies) = &mut self.anomalies {
             anomalies.scope.pop();
             anomalies.scopes.push((position, anomalies.scope.clone()));

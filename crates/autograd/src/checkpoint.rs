@@ -10,7 +10,7 @@ use std::ops::Range;
 use retrograd_tensor::{Error, Float, Result, Tensor};
 use smallvec::SmallVec;
 
-use crate::tape::{Key, Kind, Node, Nodes};
+use crate::tape::{Kind, Nodes, Saved};
 use crate::{Tape, Var};
 
 impl<T: Float> Var<T> {
@@ -105,7 +105,7 @@ impl Segments {
 
 impl<T: Float> Nodes<T> {
     fn open(&mut self) {
-        let start = self.order().len();
+        let start = self.in_order().len();
         self.segments.open.push(self.segments.all.len());
         self.segments.all.push(Segment { start, end: usize::MAX, restored: start });
     }
@@ -113,26 +113,27 @@ impl<T: Float> Nodes<T> {
     fn close(&mut self) {
         // A clear inside the block has forgotten it.
         if let Some(i) = self.segments.open.pop() {
-            self.segments.all[i].end = self.order().len();
+            self.segments.all[i].end = self.in_order().len();
         }
     }
 
     /// Whether a value that a pullback reads, or does not, is to be kept: inside a block, all that comes from
     /// outside, and nothing else.
-    pub(crate) fn keeps(&self, key: Option<Key>, read: bool) -> bool {
-        let Some(start) = self.segments.open_from() else { return read };
-        let Some(node) = key.and_then(|key| self.get(key)) else { return true };
-        node.position < start || matches!(node.kind, Kind::Leaf(_))
+    pub(crate) fn keeps(&self, source: Option<usize>, read: bool) -> bool {
+        match self.segments.open_from() {
+            None => read,
+            Some(start) => self.computed_since(start, source).is_none(),
+        }
     }
 
-    /// The position of a value that was computed at `start` or after it.
-    fn computed_since(&self, start: usize, key: Option<Key>) -> Option<usize> {
-        let node = self.get(key?)?;
-        (node.position >= start && !matches!(node.kind, Kind::Leaf(_))).then_some(node.position)
+    /// The position of a value, if it was computed at `start` or after it.
+    fn computed_since(&self, start: usize, source: Option<usize>) -> Option<usize> {
+        source.filter(|&source| source >= start && !matches!(self.in_order()[source].kind, Kind::Leaf(_)))
     }
 
-    fn at(&self, position: usize) -> Option<&Node<T>> {
-        self.get(*self.order().get(position)?)
+    /// The inputs of the operation at `position`.
+    fn inputs_at(&self, position: usize) -> &[Saved<T>] {
+        self.in_order().get(position).map_or(&[], |node| self.inputs(node))
     }
 }
 
@@ -154,7 +155,7 @@ impl<T: Float> Tape<T> {
             let nodes = self.nodes();
             let Some(i) = nodes.segments.folded(position) else { return Ok(()) };
             let segment = &nodes.segments.all[i];
-            let positions = segment.start..segment.end.min(nodes.order().len());
+            let positions = segment.start..segment.end.min(nodes.in_order().len());
             drop(nodes);
             self.recompute(op, i, positions.clone())?;
             self.nodes_mut().segments.all[i].restored = positions.end;
@@ -184,8 +185,8 @@ impl<T: Float> Recomputed<T> {
     fn new(nodes: &Nodes<T>, positions: Range<usize>) -> Self {
         let mut last_use = vec![0; positions.len()];
         for position in positions.clone() {
-            for input in nodes.at(position).into_iter().flat_map(|node| &node.inputs) {
-                if let Some(source) = nodes.computed_since(positions.start, input.key) {
+            for input in nodes.inputs_at(position) {
+                if let Some(source) = nodes.computed_since(positions.start, input.source) {
                     last_use[source - positions.start] = position;
                 }
             }
@@ -196,11 +197,12 @@ impl<T: Float> Recomputed<T> {
     /// The operation at `position` and its inputs; nothing if it is a leaf, or a replay has passed it.
     #[track_caller]
     fn recall(&self, nodes: &Nodes<T>, op: &'static str, position: usize) -> Result<Option<Recalled<T>>> {
-        let Some(node) = nodes.at(position).filter(|node| !node.spent) else { return Ok(None) };
+        let node = nodes.in_order().get(position);
+        let Some(node) = node.filter(|node| !node.spent) else { return Ok(None) };
         let Kind::Op(run) = &node.kind else { return Ok(None) };
         let mut inputs = SmallVec::new();
-        for input in &node.inputs {
-            let value = match nodes.computed_since(self.positions.start, input.key) {
+        for input in nodes.inputs(node) {
+            let value = match nodes.computed_since(self.positions.start, input.source) {
                 Some(source) => self.values[source - self.positions.start].as_ref(),
                 None => Some(&input.value),
             };
@@ -223,8 +225,8 @@ impl<T: Float> Recomputed<T> {
         if self.last_use[position - start] > position {
             self.values[position - start] = Some(y);
         }
-        for input in nodes.at(position).into_iter().flat_map(|node| &node.inputs) {
-            if let Some(source) = nodes.computed_since(start, input.key)
+        for input in nodes.inputs_at(position) {
+            if let Some(source) = nodes.computed_since(start, input.source)
                 && self.last_use[source - start] == position
             {
                 self.values[source - start] = None;
@@ -245,25 +247,26 @@ impl<T: Float> Nodes<T> {
         y: &Tensor<T>,
     ) {
         let inner = self.segments.around(position, segment + 1).map(|i| self.segments.all[i].start);
-        let key = self.order()[position];
-        let Some(node) = self.get(key) else { return };
+        let node = &self.in_order()[position];
         let Kind::Op(op) = &node.kind else { return };
-        let wants: SmallVec<[bool; 3]> = node.inputs.iter().map(|input| input.key.is_some()).collect();
-        let (reads, reads_output) = op.reads(&wants);
-        let wanted = node.inputs.iter().zip(reads).map(|(input, read)| {
-            let Some(source) = self.computed_since(start, input.key) else { return false };
-            inner.map_or(read, |inner| source < inner)
-        });
-        let wanted: SmallVec<[bool; 3]> = wanted.collect();
-        let Some(node) = self.get_mut(key) else { return };
-        let before = node.held_bytes();
-        for (i, value) in inputs.into_iter().enumerate().filter(|&(i, _)| wanted[i]) {
-            node.inputs[i].value = value;
+        let before = self.held_bytes(node);
+        let mut reads: SmallVec<[bool; 8]> =
+            self.inputs(node).iter().map(|input| input.source.is_some()).collect();
+        let reads_output = op.reads(&mut reads);
+        for (read, input) in reads.iter_mut().zip(self.inputs(node)) {
+            *read = match self.computed_since(start, input.source) {
+                None => false,
+                Some(source) => inner.map_or(*read, |inner| source < inner),
+            };
+        }
+        let Some((node, saved)) = self.at_mut(position) else { return };
+        for ((saved, value), _) in saved.iter_mut().zip(inputs).zip(reads).filter(|&(_, read)| read) {
+            saved.value = value;
         }
         if reads_output && inner.is_none() {
             node.output = y.clone();
         }
-        let after = node.held_bytes();
+        let after = self.held_bytes(&self.in_order()[position]);
         self.let_go(before);
         self.hold(after);
     }

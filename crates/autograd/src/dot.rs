@@ -34,10 +34,10 @@ impl<T: Float> Tape<T> {
     pub fn recorded(&self) -> Vec<Recorded> {
         let nodes = self.nodes();
         let mut used: Vec<Uses> = Vec::new();
-        for (_, node) in nodes.in_order() {
+        for node in nodes.in_order() {
             used.push(Uses::of(&nodes, node, &used));
         }
-        let listed = nodes.in_order().zip(used).filter_map(|((_, node), uses)| {
+        let listed = nodes.in_order().iter().zip(used).filter_map(|(node, uses)| {
             Some(Recorded {
                 op: node.kind.name()?,
                 at: node.at,
@@ -45,10 +45,10 @@ impl<T: Float> Tape<T> {
                 parameters: uses.parameters,
                 prepares: uses.nothing_else,
                 multiply_adds: match &node.kind {
-                    Kind::Op(op) if !node.spent => op.multiply_adds(&shapes(node), node.output.shape()),
+                    Kind::Op(op) if !node.spent => op.multiply_adds(&shapes(&nodes, node), node.output.shape()),
                     _ => 0,
                 },
-                saved_bytes: node.held_bytes(),
+                saved_bytes: nodes.held_bytes(node),
             })
         });
         listed.collect()
@@ -59,8 +59,7 @@ impl<T: Float> Tape<T> {
     pub fn to_dot(&self) -> String {
         let nodes = self.nodes();
         let mut dot = String::from("digraph tape {\n  rankdir = LR;\n");
-        for (_, node) in nodes.in_order() {
-            let position = node.position;
+        for (position, node) in nodes.in_order().iter().enumerate() {
             // Writing to a string cannot fail.
             let _ = match &node.kind {
                 Kind::Leaf(parameter) => {
@@ -73,7 +72,6 @@ impl<T: Float> Tape<T> {
                 }
             };
             for (source, shape) in operands(&nodes, node) {
-                let source = source.position;
                 let _ = match node.spent {
                     true => writeln!(dot, "  n{source} -> n{position};"),
                     false => writeln!(dot, "  n{source} -> n{position} [label = \"{shape}\"];"),
@@ -86,7 +84,7 @@ impl<T: Float> Tape<T> {
 
     /// The names of the operations recorded, in order; leaves are left out.
     pub fn operations(&self) -> Vec<&'static str> {
-        self.nodes().in_order().filter_map(|(_, node)| node.kind.name()).collect()
+        self.nodes().in_order().iter().filter_map(|node| node.kind.name()).collect()
     }
 }
 
@@ -102,7 +100,7 @@ impl Uses {
         if let Kind::Leaf(parameter) = node.kind {
             return Self { parameters: parameter.into_iter().collect(), nothing_else: parameter.is_some() };
         }
-        let sources: Vec<&Uses> = operands(nodes, node).map(|(source, _)| &before[source.position]).collect();
+        let sources: Vec<&Uses> = operands(nodes, node).map(|(source, _)| &before[source]).collect();
         let only = |uses: &&Uses| uses.nothing_else;
         Self {
             parameters: sources
@@ -111,19 +109,19 @@ impl Uses {
                 .filter(only)
                 .flat_map(|uses| uses.parameters.clone())
                 .collect(),
-            nothing_else: sources.len() == node.inputs.len() && sources.iter().all(only),
+            nothing_else: sources.len() == nodes.inputs(node).len() && sources.iter().all(only),
         }
     }
 }
 
-/// The recorded operands of a node, and their shapes.
+/// The positions of the recorded operands of a node, and their shapes.
 fn operands<'a, T: Float>(
     nodes: &'a Nodes<T>,
     node: &'a Node<T>,
-) -> impl Iterator<Item = (&'a Node<T>, &'a Shape)> {
-    node.inputs.iter().filter_map(|input| Some((nodes.get(input.key?)?, input.value.shape())))
+) -> impl Iterator<Item = (usize, &'a Shape)> {
+    nodes.inputs(node).iter().filter_map(|input| Some((input.source?, input.value.shape())))
 }
 
-fn shapes<T: Float>(node: &Node<T>) -> SmallVec<[&Shape; 3]> {
-    node.inputs.iter().map(|input| input.value.shape()).collect()
+fn shapes<'a, T: Float>(nodes: &'a Nodes<T>, node: &Node<T>) -> SmallVec<[&'a Shape; 3]> {
+    nodes.inputs(node).iter().map(|input| input.value.shape()).collect()
 }

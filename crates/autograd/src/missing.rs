@@ -70,9 +70,10 @@ impl<T: Float> Gradients<T> {
         let fates = nodes.fates();
         for (&id, &key) in nodes.parameters() {
             if self.by_id(id).is_none()
-                && let Some(node) = nodes.get(key)
+                && let Some(position) = nodes.position(key)
             {
-                let why = nodes.why(&fates[node.position]).unwrap_or(Absence::Idle(node.at));
+                let idle = Absence::Idle(nodes.in_order()[position].at);
+                let why = nodes.why(&fates[position]).unwrap_or(idle);
                 self.note_absence(id, why);
             }
         }
@@ -99,25 +100,23 @@ pub(crate) struct Fate {
 impl<T: Float> Nodes<T> {
     /// Why nothing that was differentiated depends on the variable at `key`; nothing if no operation used it.
     pub(crate) fn absence(&self, key: Key) -> Option<Absence> {
-        self.why(self.fates().get(self.get(key)?.position)?)
+        self.why(self.fates().get(self.position(key)?)?)
     }
 
     /// The fate of the value at each position.
     fn fates(&self) -> Vec<Fate> {
-        let mut fates = vec![Fate::default(); self.order().len()];
+        let mut fates = vec![Fate::default(); self.in_order().len()];
         for (i, (key, _)) in self.cuts.iter().enumerate() {
-            if let Some(node) = self.get(*key) {
-                fates[node.position].cut = Some(i);
+            if let Some(position) = self.position(*key) {
+                fates[position].cut = Some(i);
             }
         }
-        for (position, &key) in self.order().iter().enumerate().rev() {
+        for (position, node) in self.in_order().iter().enumerate().rev() {
             let Fate { last, cut } = fates[position];
-            for source in self.get(key).into_iter().flat_map(|node| &node.inputs) {
-                if let Some(source) = source.key.and_then(|key| self.get(key)) {
-                    let fate = &mut fates[source.position];
-                    fate.last = fate.last.max(last).max(Some(position));
-                    fate.cut = fate.cut.max(cut);
-                }
+            for source in self.inputs(node).iter().filter_map(|input| input.source) {
+                let fate = &mut fates[source];
+                fate.last = fate.last.max(last).max(Some(position));
+                fate.cut = fate.cut.max(cut);
             }
         }
         fates
@@ -128,7 +127,7 @@ impl<T: Float> Nodes<T> {
             let (key, at) = self.cuts[cut];
             return Some(Absence::Detached { op: self.get(key)?.kind.name(), at });
         }
-        let node = self.get(*self.order().get(fate.last?)?)?;
+        let node = self.in_order().get(fate.last?)?;
         Some(Absence::Lost { op: node.kind.name()?, at: node.at })
     }
 }

@@ -3,7 +3,6 @@
 use std::any::Any;
 
 use retrograd_tensor::{Error, Float, Result, Shape, Tensor};
-use smallvec::SmallVec;
 
 use crate::profile::Clock;
 use crate::{Tape, Var};
@@ -128,21 +127,30 @@ impl<const N: usize> Reads<N> {
 }
 
 /// Cotangents of an operation's inputs.
-pub(crate) type Cotangents<T> = SmallVec<[Option<Var<T>>; 3]>;
+pub(crate) type Cotangents<T> = Vec<Option<Var<T>>>;
 
 /// An operation whose number of inputs the tape need not know.
 pub(crate) trait AnyOp<T: Float>: Any {
     fn name(&self) -> &'static str;
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>>;
-    fn vjp(&self, x: &[Var<T>], y: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<Cotangents<T>>;
+    /// Puts the cotangents of the inputs into `pulled`, which is empty.
+    fn vjp(
+        &self,
+        x: &[Var<T>],
+        y: &Var<T>,
+        g: &Var<T>,
+        wants: &[bool],
+        pulled: &mut Cotangents<T>,
+    ) -> Result<()>;
     fn held_bytes(&self) -> usize {
         0
     }
     fn multiply_adds(&self, _x: &[&Shape], _y: &Shape) -> u64 {
         0
     }
-    /// Whether the value of input `i` is read, then whether the output's.
-    fn reads(&self, wants: &[bool]) -> (SmallVec<[bool; 3]>, bool);
+    /// Given which inputs want a cotangent, says in the same place which of them are read, and returns whether
+    /// the output is.
+    fn reads(&self, inputs: &mut [bool]) -> bool;
 }
 
 /// An [`Op`], its number of inputs forgotten.
@@ -157,10 +165,18 @@ impl<T: Float, O: Op<T, N>, const N: usize> AnyOp<T> for Fixed<O, N> {
         self.0.forward(std::array::from_fn(|i| x[i]))
     }
 
-    fn vjp(&self, x: &[Var<T>], y: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<Cotangents<T>> {
+    fn vjp(
+        &self,
+        x: &[Var<T>],
+        y: &Var<T>,
+        g: &Var<T>,
+        wants: &[bool],
+        pulled: &mut Cotangents<T>,
+    ) -> Result<()> {
         let inputs = std::array::from_fn(|i| &x[i]);
         let wants = std::array::from_fn(|i| wants[i]);
-        Ok(self.0.vjp(inputs, y, g, wants)?.into_iter().collect())
+        pulled.extend(self.0.vjp(inputs, y, g, wants)?);
+        Ok(())
     }
 
     fn held_bytes(&self) -> usize {
@@ -171,9 +187,10 @@ impl<T: Float, O: Op<T, N>, const N: usize> AnyOp<T> for Fixed<O, N> {
         self.0.multiply_adds(std::array::from_fn(|i| x[i]), y)
     }
 
-    fn reads(&self, wants: &[bool]) -> (SmallVec<[bool; 3]>, bool) {
-        let Reads { inputs, output } = self.0.reads(std::array::from_fn(|i| wants[i]));
-        (SmallVec::from_slice(&inputs), output)
+    fn reads(&self, inputs: &mut [bool]) -> bool {
+        let reads = self.0.reads(std::array::from_fn(|i| inputs[i]));
+        inputs.copy_from_slice(&reads.inputs);
+        reads.output
     }
 }
 

@@ -13,7 +13,7 @@ use retrograd_tensor::{Error, Float, Result, Tensor};
 use smallvec::SmallVec;
 
 use crate::op::{AnyOp, Cotangents, stale};
-use crate::tape::{Key, Kind, Saved};
+use crate::tape::{Key, Kind};
 use crate::{Gradients, ParamId, Tape, Var};
 
 impl<T: Float> Var<T> {
@@ -125,15 +125,16 @@ pub(crate) fn grad_where_any<T: Float>(
     cotangent: &Var<T>,
 ) -> Result<SmallVec<[Option<Var<T>>; 4]>> {
     let (tape, key) = recorded("grad", y)?;
-    let mut keys: SmallVec<[Key; 4]> = SmallVec::new();
+    let mut positions: SmallVec<[usize; 4]> = SmallVec::new();
     for x in x {
-        keys.push(on_the_same(tape, x)?);
+        positions.push(on_the_same(tape, x)?.1);
     }
     let cotangent = on_tape("grad", tape, same_shape("grad", y, cotangent.clone())?)?;
     let mut replay = Replay::new("grad", tape, key, cotangent)?;
-    let influenced = replay.influenced_by(&keys);
+    let influenced = replay.influenced_by(&positions);
     replay.run(Keep::Everything, |position| influenced[position], |_, _, _| {})?;
-    Ok(keys.into_iter().map(|key| replay.at(key)).collect())
+    let known = &replay.bench.cotangents;
+    Ok(positions.into_iter().map(|position| known.get(position)?.clone()).collect())
 }
 
 /// The cotangent of the leaf `x` as a value, pulled back from that of `y`; nothing where `y` does not depend
@@ -145,9 +146,9 @@ pub(crate) fn pulled_back<T: Float>(
     cotangent: Tensor<T>,
 ) -> Result<Option<Tensor<T>>> {
     let (tape, key) = recorded("grad", y)?;
-    let x = on_the_same(tape, x)?;
+    let (x, position) = on_the_same(tape, x)?;
     let mut replay = Replay::new("grad", tape, key, same_shape("grad", y, Var::from(cotangent))?)?;
-    let (influenced, mut found) = (replay.influenced_by(&[x]), None);
+    let (influenced, mut found) = (replay.influenced_by(&[position]), None);
     let leaf = |key, _, g: Var<T>| {
         if key == x {
             found = Some(g.into_value());
@@ -157,11 +158,14 @@ pub(crate) fn pulled_back<T: Float>(
     Ok(found)
 }
 
-/// The place of a variable on `tape`, where it has to be.
+/// The key and the position of a variable on `tape`, where it has to be.
 #[track_caller]
-fn on_the_same<T: Float>(tape: &Tape<T>, x: &Var<T>) -> Result<Key> {
+fn on_the_same<T: Float>(tape: &Tape<T>, x: &Var<T>) -> Result<(Key, usize)> {
     match recorded("grad", x)? {
-        (other, key) if other.is(tape) => Ok(key),
+        (other, key) if other.is(tape) => {
+            let position = tape.nodes().position(key).ok_or_else(|| stale("grad"))?;
+            Ok((key, position))
+        }
         _ => Err(Error::new("grad", "a variable is on another tape than the scalar")),
     }
 }
@@ -228,42 +232,69 @@ struct Replay<'a, T: Float> {
     tape: &'a Tape<T>,
     /// Whether the tape detects anomalies.
     suspicious: bool,
-    /// The cotangent of the variable at each position, as far as it is known.
-    cotangents: Vec<Option<Var<T>>>,
+    bench: Bench<T>,
 }
 
-/// An operation taken from the tape to be pulled back.
+/// What a replay works with. Its memory lies on the tape between two replays, without a value in it.
+pub(crate) struct Bench<T: Float> {
+    /// The cotangent of the variable at each position, as far as it is known.
+    cotangents: Vec<Option<Var<T>>>,
+    /// The operation that is being pulled back: its inputs, the position of each that is recorded, whether its
+    /// cotangent is wanted, and what the pullback gave.
+    inputs: Vec<Var<T>>,
+    sources: Vec<Option<usize>>,
+    wants: Vec<bool>,
+    pulled: Cotangents<T>,
+}
+
+impl<T: Float> Default for Bench<T> {
+    fn default() -> Self {
+        let (cotangents, inputs, pulled) = (Vec::new(), Vec::new(), Vec::new());
+        Self { cotangents, inputs, sources: Vec::new(), wants: Vec::new(), pulled }
+    }
+}
+
+impl<T: Float> Bench<T> {
+    fn clear_step(&mut self) {
+        self.inputs.clear();
+        self.sources.clear();
+        self.wants.clear();
+        self.pulled.clear();
+    }
+}
+
+/// An operation to be pulled back, whose inputs are on the bench.
 struct Step<T: Float> {
     op: Rc<dyn AnyOp<T>>,
     at: &'static Location<'static>,
-    inputs: SmallVec<[Var<T>; 3]>,
     output: Var<T>,
-    /// The position of each input that is recorded.
-    positions: SmallVec<[Option<usize>; 3]>,
+}
+
+/// What stands at a position.
+enum Place<T: Float> {
+    Leaf(Option<ParamId>),
+    Op(Step<T>),
 }
 
 impl<'a, T: Float> Replay<'a, T> {
     #[track_caller]
     fn new(op: &'static str, tape: &'a Tape<T>, y: Key, cotangent: Var<T>) -> Result<Self> {
         tape.check()?;
-        let position = tape.nodes().get(y).map(|node| node.position).ok_or_else(|| stale(op))?;
-        let mut cotangents = vec![None; position + 1];
-        cotangents[position] = Some(cotangent);
-        let suspicious = tape.nodes().anomalies.is_some();
-        Ok(Self { op, tape, suspicious, cotangents })
+        let mut nodes = tape.nodes_mut();
+        let position = nodes.position(y).ok_or_else(|| stale(op))?;
+        let mut bench = std::mem::take(&mut nodes.bench);
+        bench.cotangents.resize_with(position, || None);
+        bench.cotangents.push(Some(cotangent));
+        Ok(Self { op, tape, suspicious: nodes.anomalies.is_some(), bench })
     }
 
-    /// Which positions depend on the variables `x`.
-    fn influenced_by(&self, x: &[Key]) -> Vec<bool> {
+    /// Which positions depend on the variables at the positions `x`.
+    fn influenced_by(&self, x: &[usize]) -> Vec<bool> {
         let nodes = self.tape.nodes();
-        let mut influenced = vec![false; self.cotangents.len()];
-        for position in 0..influenced.len() {
-            let key = nodes.order()[position];
-            influenced[position] = x.contains(&key)
-                || nodes.get(key).is_some_and(|node| {
-                    let mut sources = node.inputs.iter().filter_map(|input| nodes.get(input.key?));
-                    sources.any(|source| influenced[source.position])
-                });
+        let mut influenced = vec![false; self.bench.cotangents.len()];
+        for (position, node) in nodes.in_order()[..influenced.len()].iter().enumerate() {
+            let mut sources = nodes.inputs(node).iter().filter_map(|input| input.source);
+            influenced[position] = x.contains(&position) || sources.any(|source| influenced[source]);
         }
         influenced
     }
@@ -278,54 +309,60 @@ impl<'a, T: Float> Replay<'a, T> {
         mut leaf: impl FnMut(Key, Option<ParamId>, Var<T>),
     ) -> Result<()> {
         let retained: SmallVec<[Key; 4]> = self.tape.nodes().retained.iter().copied().collect();
-        for position in (0..self.cotangents.len()).rev().filter(|&position| wanted(position)) {
+        for position in (0..self.bench.cotangents.len()).rev().filter(|&position| wanted(position)) {
             // A variable that `grad` was asked for keeps its cotangent.
             let g = match keep {
-                Keep::Nothing | Keep::Values => self.cotangents[position].take(),
-                Keep::Everything => self.cotangents[position].clone(),
+                Keep::Nothing | Keep::Values => self.bench.cotangents[position].take(),
+                Keep::Everything => self.bench.cotangents[position].clone(),
             };
             let Some(g) = g else { continue };
-            let key = self.tape.nodes().order().get(position).copied().ok_or_else(|| stale(self.op))?;
             self.tape.restore(self.op, position)?;
             if self.suspicious {
                 self.tape.inspect_cotangent(position, g.value())?;
             }
-            let Some(step) = self.step(key, keep)? else {
-                leaf(key, self.tape.parameter_at(key), g);
-                continue;
+            let (key, place) = self.take(position, keep)?;
+            let step = match place {
+                Place::Op(step) => step,
+                Place::Leaf(parameter) => {
+                    leaf(key, parameter, g);
+                    continue;
+                }
             };
             if retained.contains(&key) {
                 leaf(key, None, g.clone());
             }
-            let wants: SmallVec<[bool; 3]> = step.positions.iter().map(|p| p.is_some_and(&wanted)).collect();
-            if wants.contains(&true) {
-                let pulled = self.pull_back(position, &step, g, &wants)?;
-                self.hand_on(&step, pulled, &wants)?;
+            self.bench.wants.extend(self.bench.sources.iter().map(|source| source.is_some_and(&wanted)));
+            if self.bench.wants.contains(&true) {
+                self.pull_back(position, &step, g)?;
+                self.hand_on(&step)?;
             }
+            self.bench.clear_step();
         }
         Ok(())
     }
 
-    /// What the operation's pullback gives, looked at and timed where the tape is to.
+    /// Puts what the operation's pullback gives on the bench, looked at and timed where the tape is to.
     #[track_caller]
-    fn pull_back(&self, position: usize, step: &Step<T>, g: Var<T>, wants: &[bool]) -> Result<Cotangents<T>> {
-        let pull = || step.op.vjp(&step.inputs, &step.output, &g, wants);
+    fn pull_back(&mut self, position: usize, step: &Step<T>, g: Var<T>) -> Result<()> {
+        let Bench { inputs, wants, pulled, .. } = &mut self.bench;
+        let mut pull = || step.op.vjp(inputs, &step.output, &g, wants, pulled);
         let pull = || if self.suspicious { self.tape.unsuspected(pull) } else { pull() };
-        let pulled = match self.tape.is_profiled() {
+        match self.tape.is_profiled() {
             true => self.tape.time_backward(step.op.name(), step.at, pull),
             false => pull(),
         }?;
         if self.suspicious {
-            self.tape.inspect_backward(position, &step.inputs, &step.output, &pulled)?;
+            self.tape.inspect_backward(position, inputs, &step.output, pulled)?;
         }
-        Ok(pulled)
+        Ok(())
     }
 
     /// Hands what a pullback gave to the inputs that wanted it.
     #[track_caller]
-    fn hand_on(&mut self, step: &Step<T>, pulled: Cotangents<T>, wants: &[bool]) -> Result<()> {
-        for (i, g) in pulled.into_iter().enumerate().filter(|&(i, _)| wants[i]) {
-            let (Some(source), shape) = (step.positions[i], step.inputs[i].shape()) else { continue };
+    fn hand_on(&mut self, step: &Step<T>) -> Result<()> {
+        let Bench { cotangents, inputs, sources, wants, pulled } = &mut self.bench;
+        for (i, g) in pulled.drain(..).enumerate().filter(|&(i, _)| wants[i]) {
+            let (Some(source), shape) = (sources[i], inputs[i].shape()) else { continue };
             let fail = |found: String| {
                 let (name, at) = (step.op.name(), step.at);
                 Err(Error::new(self.op, format!("`{name}` (at {at}): the cotangent of input {i} {found}")))
@@ -335,20 +372,21 @@ impl<'a, T: Float> Replay<'a, T> {
                 Some(g) if g.shape() != shape => {
                     return fail(format!("has shape {}, not {shape}", g.shape()));
                 }
-                Some(g) => self.collect(source, g)?,
+                Some(g) => collect(&mut cotangents[source], g)?,
             }
         }
         Ok(())
     }
 
-    /// The operation at `key`, ready to be pulled back; nothing if a leaf is there.
+    /// What stands at a position, with its key. The inputs of an operation are put on the bench, ready for its
+    /// pullback.
     #[track_caller]
-    fn step(&self, key: Key, keep: Keep) -> Result<Option<Step<T>>> {
+    fn take(&mut self, position: usize, keep: Keep) -> Result<(Key, Place<T>)> {
         let mut nodes = self.tape.nodes_mut();
-        let Some(node) = nodes.get_mut(key) else { return Err(stale(self.op)) };
-        let at = node.at;
+        let Some((node, inputs)) = nodes.at_mut(position) else { return Err(stale(self.op)) };
+        let (key, at) = (node.key, node.at);
         let op = match &node.kind {
-            Kind::Leaf(_) => return Ok(None),
+            Kind::Leaf(parameter) => return Ok((key, Place::Leaf(*parameter))),
             Kind::Op(op) if !node.spent => op.clone(),
             kind => {
                 let name = kind.name().unwrap_or_default();
@@ -358,57 +396,63 @@ impl<'a, T: Float> Replay<'a, T> {
                 return Err(Error::new(self.op, fact));
             }
         };
-        let (inputs, output): (SmallVec<[Saved<T>; 3]>, _) = match keep {
+        self.bench.sources.extend(inputs.iter().map(|input| input.source));
+        let output = match keep {
             Keep::Nothing => {
                 node.spent = true;
-                let bytes = node.held_bytes();
-                if op.held_bytes() > 0 {
+                // The sources stay, so that a later replay finds its way here and is refused.
+                let mut bytes = op.held_bytes();
+                if bytes > 0 {
                     node.kind = Kind::Gone(op.name());
                 }
-                // The keys stay, so that a later replay finds its way here and is refused.
-                let take = |value: &mut Tensor<T>| std::mem::replace(value, Tensor::shape_only([0].into()));
-                let inputs = node.inputs.iter_mut();
-                let inputs = inputs.map(|input| Saved { value: take(&mut input.value), key: input.key });
-                let taken = (inputs.collect(), take(&mut node.output));
+                let mut take = |value: &mut Tensor<T>| {
+                    bytes += value.held_bytes();
+                    Var::from(std::mem::replace(value, Tensor::shape_only([0].into())))
+                };
+                self.bench.inputs.extend(inputs.iter_mut().map(|input| take(&mut input.value)));
+                let output = take(&mut node.output);
                 nodes.let_go(bytes);
-                taken
+                output
             }
-            Keep::Values | Keep::Everything => (node.inputs.clone(), node.output.clone()),
-        };
-        let positions = inputs.iter().map(|input| Some(nodes.get(input.key?)?.position)).collect();
-        drop(nodes);
-        let attach = |Saved { value, key }: Saved<T>| match keep {
-            Keep::Nothing | Keep::Values => Var::from(value),
-            Keep::Everything => Var::attached(value, self.tape.clone(), key),
-        };
-        let inputs = inputs.into_iter().map(attach).collect();
-        let output = attach(Saved { value: output, key: Some(key) });
-        Ok(Some(Step { op, at, inputs, output, positions }))
-    }
-
-    /// Adds to the cotangent at a position.
-    #[track_caller]
-    fn collect(&mut self, position: usize, g: Var<T>) -> Result<()> {
-        let sum = match self.cotangents[position].take() {
-            None => g,
-            Some(sum) if sum.is_recorded() || g.is_recorded() => sum.add(&g)?,
-            Some(sum) => {
-                let tape = sum.tape().cloned();
-                let mut value = sum.into_value();
-                value.accumulate(g.value())?;
-                match tape {
-                    Some(tape) => Var::attached(value, tape, None),
-                    None => Var::from(value),
-                }
+            Keep::Values => {
+                self.bench.inputs.extend(inputs.iter().map(|input| Var::from(&input.value)));
+                Var::from(&node.output)
+            }
+            Keep::Everything => {
+                let nodes = &*nodes;
+                let node = &nodes.in_order()[position];
+                let attach = |value: &Tensor<T>, position: Option<usize>| {
+                    let key = position.map(|position| nodes.in_order()[position].key);
+                    Var::attached(value.clone(), self.tape.clone(), key)
+                };
+                let inputs = nodes.inputs(node).iter().map(|input| attach(&input.value, input.source));
+                self.bench.inputs.extend(inputs);
+                attach(&node.output, Some(position))
             }
         };
-        self.cotangents[position] = Some(sum);
-        Ok(())
+        Ok((key, Place::Op(Step { op, at, output })))
     }
+}
 
-    /// The cotangent of the variable at `key`, if it is known.
-    fn at(&self, key: Key) -> Option<Var<T>> {
-        let position = self.tape.nodes().get(key)?.position;
-        self.cotangents.get(position)?.clone()
+/// The bench goes back to the tape, also after an error.
+impl<T: Float> Drop for Replay<'_, T> {
+    fn drop(&mut self) {
+        // What a user's pullback left in a variable may use the tape as it is dropped.
+        self.bench.cotangents.clear();
+        self.bench.clear_step();
+        if let Some(mut nodes) = self.tape.try_nodes_mut() {
+            nodes.bench = std::mem::take(&mut self.bench);
+        }
     }
+}
+
+/// Adds a cotangent to those that arrived before.
+#[track_caller]
+fn collect<T: Float>(place: &mut Option<Var<T>>, g: Var<T>) -> Result<()> {
+    match place {
+        None => *place = Some(g),
+        Some(sum) if sum.is_recorded() || g.is_recorded() => *sum = sum.add(&g)?,
+        Some(sum) => sum.accumulate(g.value())?,
+    }
+    Ok(())
 }

@@ -1,12 +1,13 @@
 //! The tape: what was computed, in order.
 //!
-//! A slotmap keeps no order, and after it is cleared and used again its iteration order differs from that of
-//! insertion, so `order` is the truth and the map is never iterated. The map's generations tell a handle from
-//! before a clear. A tape never owns a [`Var`] (which owns its tape, so that neither would ever be freed):
-//! nodes hold [`Saved`] values, and replay re-attaches them.
+//! The nodes lie in the order they were recorded. A handle is a key into a slotmap of their positions, which is
+//! never iterated (a slotmap keeps no order) and whose generations tell a handle from before a clear. A tape
+//! never owns a [`Var`] (which owns its tape, so that neither would ever be freed): nodes hold [`Saved`] values,
+//! and replay re-attaches them. All of it is memory that a clear keeps, so that the next pass asks for none.
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,7 @@ use crate::anomaly::Anomalies;
 use crate::checkpoint::Segments;
 use crate::op::AnyOp;
 use crate::profile::Profile;
+use crate::replay::Bench;
 use crate::{Buffer, Change, ParamId, Parameter, Update, Var};
 
 slotmap::new_key_type! {
@@ -52,8 +54,12 @@ pub struct Tape<T: Float = f32>(Rc<RefCell<Nodes<T>>>);
 
 pub(crate) struct Nodes<T: Float> {
     id: TapeId,
-    map: SlotMap<Key, Node<T>>,
-    order: Vec<Key>,
+    /// The variables, in the order they were recorded.
+    all: Vec<Node<T>>,
+    /// What they were computed from, in the same order.
+    inputs: Vec<Saved<T>>,
+    /// The position of each variable.
+    positions: SlotMap<Key, usize>,
     leaves: HashMap<ParamId, Key>,
     training: bool,
     rng: StdRng,
@@ -75,16 +81,19 @@ pub(crate) struct Nodes<T: Float> {
     /// The operations of the pass before the last clear, at their positions: one that is recorded again at the
     /// same position moves into the old one's memory.
     retired: Vec<Option<Rc<dyn AnyOp<T>>>>,
+    /// The memory of replays, empty between them.
+    pub(crate) bench: Bench<T>,
 }
 
 /// A variable's place on the tape: a leaf, or an operation with what its pullback reads.
 pub(crate) struct Node<T: Float> {
+    pub(crate) key: Key,
     pub(crate) kind: Kind<T>,
-    pub(crate) inputs: SmallVec<[Saved<T>; 3]>,
+    /// Where its inputs are among those of all.
+    inputs: Range<usize>,
     pub(crate) output: Tensor<T>,
     /// The line of the program that computed it.
     pub(crate) at: &'static Location<'static>,
-    pub(crate) position: usize,
     /// Whether a replay has passed and let go of the values.
     pub(crate) spent: bool,
 }
@@ -108,12 +117,12 @@ impl<T: Float> Kind<T> {
 }
 
 impl<T: Float> Node<T> {
-    pub(crate) fn held_bytes(&self) -> usize {
-        let own = match &self.kind {
-            Kind::Op(op) => op.held_bytes(),
-            Kind::Leaf(_) | Kind::Gone(_) => 0,
-        };
-        own + self.output.held_bytes() + self.inputs.iter().map(|x| x.value.held_bytes()).sum::<usize>()
+    /// The parameter that is this leaf, if one is.
+    pub(crate) fn parameter(&self) -> Option<ParamId> {
+        match self.kind {
+            Kind::Leaf(parameter) => parameter,
+            Kind::Op(_) | Kind::Gone(_) => None,
+        }
     }
 }
 
@@ -121,7 +130,8 @@ impl<T: Float> Node<T> {
 #[derive(Clone)]
 pub(crate) struct Saved<T: Float> {
     pub(crate) value: Tensor<T>,
-    pub(crate) key: Option<Key>,
+    /// Its position, if it is recorded.
+    pub(crate) source: Option<usize>,
 }
 
 impl<T: Float> Tape<T> {
@@ -136,8 +146,9 @@ impl<T: Float> Tape<T> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(Rc::new(RefCell::new(Nodes {
             id: TapeId(NEXT.fetch_add(1, Ordering::Relaxed)),
-            map: SlotMap::with_key(),
-            order: Vec::new(),
+            all: Vec::new(),
+            inputs: Vec::new(),
+            positions: SlotMap::with_key(),
             leaves: HashMap::new(),
             training: true,
             rng: StdRng::seed_from_u64(seed),
@@ -151,6 +162,7 @@ impl<T: Float> Tape<T> {
             profile: None,
             thawed: false,
             retired: Vec::new(),
+            bench: Bench::default(),
         })))
     }
 
@@ -202,17 +214,19 @@ impl<T: Float> Tape<T> {
         retired.clear();
         let mut holding: SmallVec<[Rc<dyn AnyOp<T>>; 8]> = SmallVec::new();
         let nodes = &mut *self.nodes_mut();
-        for key in nodes.order.drain(..) {
-            retired.push(match nodes.map.remove(key) {
-                Some(Node { kind: Kind::Op(op), .. }) if op.held_bytes() == 0 => Some(op),
-                Some(Node { kind: Kind::Op(op), .. }) => {
+        for node in nodes.all.drain(..) {
+            retired.push(match node.kind {
+                Kind::Op(op) if op.held_bytes() == 0 => Some(op),
+                Kind::Op(op) => {
                     holding.push(op);
                     None
                 }
-                _ => None,
+                Kind::Leaf(_) | Kind::Gone(_) => None,
             });
         }
         nodes.retired = retired;
+        nodes.inputs.clear();
+        nodes.positions.clear();
         nodes.leaves.clear();
         nodes.updates.clear();
         nodes.segments.clear();
@@ -226,7 +240,7 @@ impl<T: Float> Tape<T> {
 
     /// The number of leaves and operations recorded since the last [`clear`](Self::clear).
     pub fn len(&self) -> usize {
-        self.nodes().order.len()
+        self.nodes().all.len()
     }
 
     /// Whether nothing is recorded.
@@ -273,16 +287,21 @@ impl<T: Float> Tape<T> {
     /// Records an operation on variables, at least one of which is on this tape, whose value is `y`.
     #[track_caller]
     pub(crate) fn record<O: AnyOp<T>>(&self, op: O, x: &[&Var<T>], y: Tensor<T>) -> Var<T> {
-        if self.nodes().is_observed() {
+        let recorded = x.iter().any(|x| x.is_recorded());
+        let (observed, retired) = {
+            let mut nodes = self.nodes_mut();
+            (nodes.is_observed(), if recorded { nodes.retired() } else { None })
+        };
+        if observed {
             self.observe(op.name(), x, &y);
         }
-        let wants: SmallVec<[bool; 3]> = x.iter().map(|x| x.is_recorded()).collect();
-        if !wants.contains(&true) {
+        if !recorded {
             return Var::attached(y, self.clone(), None);
         }
-        let reads = op.reads(&wants);
-        let retired = self.nodes_mut().retired();
-        self.insert(shelter(op, retired), x, y, reads)
+        let mut reads: SmallVec<[bool; 8]> = SmallVec::from_elem(false, x.len());
+        reads.iter_mut().zip(x).for_each(|(wants, x)| *wants = x.is_recorded());
+        let reads_output = op.reads(&mut reads);
+        self.insert(shelter(op, retired), x, y, &reads, reads_output)
     }
 
     /// Apart from [`record`](Self::record) because it need not be compiled for every operation.
@@ -292,18 +311,22 @@ impl<T: Float> Tape<T> {
         op: Rc<dyn AnyOp<T>>,
         x: &[&Var<T>],
         y: Tensor<T>,
-        (read, reads_output): (SmallVec<[bool; 3]>, bool),
+        reads: &[bool],
+        reads_output: bool,
     ) -> Var<T> {
         let keep = |value: &Tensor<T>, read: bool| match read {
             true => value.clone(),
             false => Tensor::shape_only(value.shape().clone()),
         };
         let mut nodes = self.nodes_mut();
-        let inputs = std::iter::zip(x, read)
-            .map(|(x, read)| Saved { value: keep(x.value(), nodes.keeps(x.key(), read)), key: x.key() });
-        let inputs = inputs.collect();
+        let first = nodes.inputs.len();
+        for (x, &read) in x.iter().zip(reads) {
+            let source = x.key().and_then(|key| nodes.position(key));
+            let value = keep(x.value(), nodes.keeps(source, read));
+            nodes.inputs.push(Saved { value, source });
+        }
         let output = keep(&y, reads_output && nodes.segments.open_from().is_none());
-        let key = nodes.insert(Kind::Op(op), inputs, output, Location::caller());
+        let key = nodes.insert(Kind::Op(op), first, output, Location::caller());
         drop(nodes);
         Var::attached(y, self.clone(), Some(key))
     }
@@ -341,14 +364,11 @@ impl<T: Float> Tape<T> {
 
     /// The parameter that is the leaf at `key`, if one is.
     pub(crate) fn parameter_at(&self, key: Key) -> Option<ParamId> {
-        match self.nodes().get(key)?.kind {
-            Kind::Leaf(parameter) => parameter,
-            Kind::Op(_) | Kind::Gone(_) => None,
-        }
+        self.nodes().get(key)?.parameter()
     }
 
     pub(crate) fn contains(&self, key: Key) -> bool {
-        self.nodes().map.contains_key(key)
+        self.nodes().positions.contains_key(key)
     }
 }
 
@@ -362,7 +382,7 @@ impl<T: Float> std::fmt::Debug for Tape<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let nodes = self.nodes();
         f.debug_struct("Tape")
-            .field("recorded", &nodes.order.len())
+            .field("recorded", &nodes.all.len())
             .field("training", &nodes.training)
             .finish()
     }
@@ -371,31 +391,37 @@ impl<T: Float> std::fmt::Debug for Tape<T> {
 impl<T: Float> Nodes<T> {
     #[track_caller]
     fn insert_leaf(&mut self, parameter: Option<ParamId>) -> Key {
-        self.insert(
-            Kind::Leaf(parameter),
-            SmallVec::new(),
-            Tensor::shape_only([0].into()),
-            Location::caller(),
-        )
+        let nothing = Tensor::shape_only([0].into());
+        self.insert(Kind::Leaf(parameter), self.inputs.len(), nothing, Location::caller())
     }
 
+    /// Appends a variable whose inputs are there already, from `first` on.
     fn insert(
         &mut self,
         kind: Kind<T>,
-        inputs: SmallVec<[Saved<T>; 3]>,
+        first: usize,
         output: Tensor<T>,
         at: &'static Location<'static>,
     ) -> Key {
-        let position = self.order.len();
-        let node = Node { kind, inputs, output, at, position, spent: false };
-        let bytes = node.held_bytes();
+        let key = self.positions.insert(self.all.len());
+        let node = Node { key, kind, inputs: first..self.inputs.len(), output, at, spent: false };
+        let bytes = self.held_bytes(&node);
         if let (Some(profile), Some(name)) = (&mut self.profile, node.kind.name()) {
             profile.saved(name, at, bytes);
         }
         self.hold(bytes);
-        let key = self.map.insert(node);
-        self.order.push(key);
+        self.all.push(node);
         key
+    }
+
+    /// Bytes that a node holds.
+    pub(crate) fn held_bytes(&self, node: &Node<T>) -> usize {
+        let own = match &node.kind {
+            Kind::Op(op) => op.held_bytes(),
+            Kind::Leaf(_) | Kind::Gone(_) => 0,
+        };
+        let inputs = self.inputs(node).iter().map(|input| input.value.held_bytes());
+        own + node.output.held_bytes() + inputs.sum::<usize>()
     }
 
     /// Accounts for `bytes` that a node holds from now on.
@@ -416,29 +442,37 @@ impl<T: Float> Nodes<T> {
 
     /// The operation that stood at the next position before the last clear.
     fn retired(&mut self) -> Option<Rc<dyn AnyOp<T>>> {
-        self.retired.get_mut(self.order.len()).and_then(Option::take)
+        self.retired.get_mut(self.all.len()).and_then(Option::take)
+    }
+
+    pub(crate) fn position(&self, key: Key) -> Option<usize> {
+        self.positions.get(key).copied()
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&Node<T>> {
-        self.map.get(key)
+        self.all.get(self.position(key)?)
     }
 
-    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Node<T>> {
-        self.map.get_mut(key)
+    /// The nodes in the order they were recorded.
+    pub(crate) fn in_order(&self) -> &[Node<T>] {
+        &self.all
+    }
+
+    /// What a node was computed from.
+    pub(crate) fn inputs(&self, node: &Node<T>) -> &[Saved<T>] {
+        &self.inputs[node.inputs.clone()]
+    }
+
+    /// The node at a position, and what it was computed from.
+    pub(crate) fn at_mut(&mut self, position: usize) -> Option<(&mut Node<T>, &mut [Saved<T>])> {
+        let node = self.all.get_mut(position)?;
+        let inputs = &mut self.inputs[node.inputs.clone()];
+        Some((node, inputs))
     }
 
     /// The parameters that are leaves of this tape.
     pub(crate) fn parameters(&self) -> &HashMap<ParamId, Key> {
         &self.leaves
-    }
-
-    pub(crate) fn order(&self) -> &[Key] {
-        &self.order
-    }
-
-    /// The nodes in the order they were recorded.
-    pub(crate) fn in_order(&self) -> impl Iterator<Item = (Key, &Node<T>)> {
-        self.order.iter().map(|&key| (key, &self.map[key]))
     }
 }
 
@@ -514,12 +548,13 @@ mod tests {
             let nodes = tape.nodes();
             let operations: Vec<_> = nodes
                 .in_order()
-                .filter_map(|(_, node)| match &node.kind {
+                .iter()
+                .filter_map(|node| match &node.kind {
                     Kind::Op(op) => Some(Rc::as_ptr(op).cast::<()>()),
                     Kind::Leaf(_) | Kind::Gone(_) => None,
                 })
                 .collect();
-            (nodes.order.as_ptr(), nodes.order.capacity(), nodes.map.capacity(), operations)
+            (nodes.all.as_ptr(), nodes.inputs.as_ptr(), nodes.positions.capacity(), operations)
         };
         let first = memory();
         assert_eq!(first, memory());

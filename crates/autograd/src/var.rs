@@ -102,6 +102,13 @@ impl<T: Float> Var<T> {
         Self { value, tape: self.tape.clone(), key: self.key }
     }
 
+    /// Adds to the value of a variable that is not recorded, in place unless it is shared.
+    #[track_caller]
+    pub(crate) fn accumulate(&mut self, other: &Tensor<T>) -> Result<()> {
+        debug_assert!(!self.is_recorded(), "what is recorded does not change");
+        self.value.accumulate(other)
+    }
+
     pub(crate) fn key(&self) -> Option<Key> {
         self.key
     }

@@ -21,9 +21,15 @@ impl<T: Float> AnyOp<T> for Concat {
         Tensor::concat(x, self.axis as isize)
     }
 
-    fn vjp(&self, x: &[Var<T>], _: &Var<T>, g: &Var<T>, wants: &[bool]) -> Result<Cotangents<T>> {
+    fn vjp(
+        &self,
+        x: &[Var<T>],
+        _: &Var<T>,
+        g: &Var<T>,
+        wants: &[bool],
+        parts: &mut Cotangents<T>,
+    ) -> Result<()> {
         let mut begin = 0;
-        let mut parts = Cotangents::new();
         for (x, &wanted) in x.iter().zip(wants) {
             let end = begin + x.shape()[self.axis] as isize;
             let mut ranges: SmallVec<[Slice; 5]> = SmallVec::from_elem((..).into(), self.axis);
@@ -31,11 +37,12 @@ impl<T: Float> AnyOp<T> for Concat {
             parts.push(if wanted { Some(g.slice(&ranges)?) } else { None });
             begin = end;
         }
-        Ok(parts)
+        Ok(())
     }
 
-    fn reads(&self, wants: &[bool]) -> (SmallVec<[bool; 3]>, bool) {
-        (SmallVec::from_elem(false, wants.len()), false)
+    fn reads(&self, inputs: &mut [bool]) -> bool {
+        inputs.fill(false);
+        false
     }
 }
 
