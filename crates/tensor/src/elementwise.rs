@@ -52,9 +52,12 @@ impl<T: Element> Tensor<T> {
         other: &Tensor<B>,
         f: impl Fn(T, B) -> U + Sync,
     ) -> Result<Tensor<U>> {
-        let plan = Broadcast::new::<U>(op, [self.shape(), other.shape()])?;
         let (a, b) = (self.as_slice(), other.as_slice());
         let f = &f;
+        if a.len() <= TINY && self.shape() == other.shape() {
+            return Ok(Tensor::written(self.shape().clone(), |y| write(y, a.iter().zip(b), |(&a, &b)| f(a, b))));
+        }
+        let plan = Broadcast::new::<U>(op, [self.shape(), other.shape()])?;
         Ok(Tensor::written(plan.shape.clone(), |y| {
             plan.rows(
                 y,
@@ -288,6 +291,10 @@ impl<T: Float> Tensor<T> {
             return Err(Error::new(op, format!("shapes differ: {} and {}", self.shape(), other.shape())));
         }
         let b = other.as_slice();
+        if b.len() <= TINY {
+            self.make_mut().iter_mut().zip(b).for_each(|(x, &b)| *x = f(*x, b));
+            return Ok(());
+        }
         par::chunks(self.make_mut(), par::GRAIN, |i, x| {
             let b = &b[i * par::GRAIN..][..x.len()];
             let f = &f;
@@ -497,6 +504,9 @@ fn repeat<T: Copy>(out: &mut [T], row: &[T], advance: usize) {
     }
 }
 
+/// Elements in which a plain loop is over before another would have begun: scalars, mostly.
+const TINY: usize = 8;
+
 /// How `N` operands advance together over the shape that they broadcast to.
 struct Broadcast<const N: usize> {
     shape: Shape,
@@ -512,10 +522,6 @@ impl<const N: usize> Broadcast<N> {
     #[track_caller]
     fn new<U: Element>(op: &'static str, operands: [&Shape; N]) -> Result<Self> {
         let mut shape = operands[0].clone();
-        if operands[1..].iter().all(|other| shape == **other) {
-            let shape = addressable::<U>(op, shape)?;
-            return Ok(Self { inner: shape.numel(), shape, outer: SmallVec::new(), advance: [1; N] });
-        }
         for other in &operands[1..] {
             shape = shape.broadcast(op, other)?;
         }

@@ -1,6 +1,7 @@
 //! Shapes: the extents of a tensor's axes, and the rules for combining them.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::{Deref, DerefMut};
 
 use smallvec::SmallVec;
@@ -8,23 +9,42 @@ use smallvec::SmallVec;
 use crate::{Error, Result};
 
 /// The extents of a tensor's axes, outermost first; row-major. A scalar has none.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct Shape(Extents);
 
-/// Every tensor has a shape, and every operation copies and compares some: few extents lie in the shape itself,
-/// and those that are not there are 0, so that it is copied and compared as a whole.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// Every tensor has a shape, and every operation copies some: few extents lie in the shape itself, in words that
+/// are moved together.
+#[derive(Clone)]
 enum Extents {
-    Few { rank: u8, extents: [usize; FEW] },
+    Few(Few),
     Many(Box<[usize]>),
 }
 
+#[derive(Clone, Copy)]
+struct Few {
+    rank: Rank,
+    extents: [usize; MOST],
+}
+
 /// The axes of a batch of volumes.
-const FEW: usize = 5;
+const MOST: usize = 5;
+
+/// Few axes; the values that it does not have tell [`Extents::Many`].
+#[derive(Clone, Copy)]
+#[repr(usize)]
+enum Rank {
+    Zero,
+    One,
+    Two,
+    Three,
+    Four,
+    Five,
+}
 
 impl Shape {
     /// The number of elements, unless they could not be addressed. The extents other than 0 must multiply to
     /// few enough even where one is 0, so that no product of neighbouring extents ever overflows.
+    #[inline]
     pub fn checked_numel(&self) -> Option<usize> {
         let others = self.iter().filter(|&&d| d != 0).try_fold(1usize, |n, &d| n.checked_mul(d))?;
         (others <= isize::MAX as usize / 16).then(|| self.numel())
@@ -153,10 +173,26 @@ impl Shape {
     }
 }
 
+impl PartialEq for Shape {
+    /// Without the call that comparing slices would make.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().zip(&**other).all(|(a, b)| a == b)
+    }
+}
+
+impl Eq for Shape {}
+
+impl Hash for Shape {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self[..].hash(state);
+    }
+}
+
 impl Default for Shape {
     #[inline]
     fn default() -> Self {
-        Self(Extents::Few { rank: 0, extents: [0; FEW] })
+        Self(Extents::Few(Few { rank: Rank::Zero, extents: [0; MOST] }))
     }
 }
 
@@ -165,7 +201,7 @@ impl Deref for Shape {
     #[inline]
     fn deref(&self) -> &[usize] {
         match &self.0 {
-            Extents::Few { rank, extents } => &extents[..usize::from(*rank)],
+            Extents::Few(few) => &few.extents[..few.rank as usize],
             Extents::Many(extents) => extents,
         }
     }
@@ -175,7 +211,7 @@ impl DerefMut for Shape {
     #[inline]
     fn deref_mut(&mut self) -> &mut [usize] {
         match &mut self.0 {
-            Extents::Few { rank, extents } => &mut extents[..usize::from(*rank)],
+            Extents::Few(few) => &mut few.extents[..few.rank as usize],
             Extents::Many(extents) => extents,
         }
     }
@@ -197,12 +233,18 @@ impl fmt::Debug for Shape {
 impl From<&[usize]> for Shape {
     #[inline]
     fn from(extents: &[usize]) -> Self {
-        if extents.len() > FEW {
-            return Self(Extents::Many(extents.into()));
-        }
-        let mut few = [0; FEW];
-        few[..extents.len()].copy_from_slice(extents);
-        Self(Extents::Few { rank: extents.len() as u8, extents: few })
+        let rank = match extents.len() {
+            0 => Rank::Zero,
+            1 => Rank::One,
+            2 => Rank::Two,
+            3 => Rank::Three,
+            4 => Rank::Four,
+            5 => Rank::Five,
+            _ => return Self(Extents::Many(extents.into())),
+        };
+        let mut few = Few { rank, extents: [0; MOST] };
+        few.extents[..extents.len()].copy_from_slice(extents);
+        Self(Extents::Few(few))
     }
 }
 

@@ -228,6 +228,7 @@ impl<T: Float> Tensor<T> {
 
 /// The shape, if a tensor of `T` can have it: its elements can be counted, and there is room for them
 /// ([`Storage::has_room`]). Every shape that a user can choose passes here before memory is asked for.
+#[inline]
 #[track_caller]
 pub(crate) fn addressable<T: Element>(op: &'static str, shape: Shape) -> Result<Shape> {
     let shape = countable(op, shape)?;
@@ -238,6 +239,7 @@ pub(crate) fn addressable<T: Element>(op: &'static str, shape: Shape) -> Result<
 }
 
 /// The shape, if its elements can be counted: what can be said of it before the type of the elements is known.
+#[inline]
 #[track_caller]
 pub(crate) fn countable(op: &'static str, shape: Shape) -> Result<Shape> {
     if shape.checked_numel().is_some() {

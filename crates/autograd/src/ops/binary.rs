@@ -2,7 +2,7 @@
 //!
 //! The pullback of broadcasting is summation: each cotangent is summed to the shape of its input.
 
-use retrograd_tensor::{Float, Result, Tensor};
+use retrograd_tensor::{Float, Result, Shape, Tensor};
 
 use crate::Var;
 use crate::op::{Op, Reads, apply_unchecked};
@@ -35,8 +35,8 @@ macro_rules! binary {
                 ) -> Result<[Option<Var<T>>; 2]> {
                     let (shape_a, shape_b) = (a.shape(), b.shape());
                     let ($a, $b, $y) = (a, b, y);
-                    let ga = if wants_a { Some($ga.sum_to(shape_a.clone())?) } else { None };
-                    let gb = if wants_b { Some($gb.sum_to(shape_b.clone())?) } else { None };
+                    let ga = if wants_a { Some(summed($ga, shape_a)?) } else { None };
+                    let gb = if wants_b { Some(summed($gb, shape_b)?) } else { None };
                     Ok([ga, gb])
                 }
 
@@ -63,9 +63,9 @@ macro_rules! binary {
 
 binary! {
     /// a + b.
-    AddOp add: |_, _, _, g| [] g, [] g;
+    AddOp add: |_, _, _, g| [] g.clone(), [] g.clone();
     /// a − b.
-    SubOp sub: |_, _, _, g| [] g, [] g.neg();
+    SubOp sub: |_, _, _, g| [] g.clone(), [] g.neg();
     /// a·b, element by element.
     MulOp mul: |a, b, _, g| [b] g.mul(b)?, [a] g.mul(a)?;
     /// a/b.
@@ -89,6 +89,11 @@ binary! {
     Minimum minimum: |a, b, _, g|
         [a b] g.mul(&share(a, b, |a, b| a > b)?)?,
         [a b] g.mul(&share(b, a, |b, a| b > a)?)?;
+}
+
+/// Summed to the shape of the operand, which most often is its own.
+fn summed<T: Float>(g: Var<T>, shape: &Shape) -> Result<Var<T>> {
+    if g.shape() == shape { Ok(g) } else { g.sum_to(shape) }
 }
 
 fn where_or_zero<T: Float>(mask: &Tensor<bool>, x: &Var<T>) -> Result<Var<T>> {
