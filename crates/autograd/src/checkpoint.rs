@@ -10,7 +10,7 @@ use std::ops::Range;
 use retrograd_tensor::{Error, Float, Result, Tensor};
 use smallvec::SmallVec;
 
-use crate::tape::{Kind, Nodes, Saved};
+use crate::tape::{Key, Kind, Nodes, Saved};
 use crate::{Tape, Var};
 
 impl<T: Float> Var<T> {
@@ -117,13 +117,10 @@ impl<T: Float> Nodes<T> {
         }
     }
 
-    /// Whether a value that a pullback reads, or does not, is to be kept: inside a block, all that comes from
-    /// outside, and nothing else.
-    pub(crate) fn keeps(&self, source: Option<usize>, read: bool) -> bool {
-        match self.segments.open_from() {
-            None => read,
-            Some(start) => self.computed_since(start, source).is_none(),
-        }
+    /// Whether an input is kept of an operation inside a block: all that comes from outside is, and nothing else.
+    pub(crate) fn keeps_in_block(&self, key: Option<Key>) -> bool {
+        let source = key.and_then(|key| self.position(key));
+        self.segments.open_from().is_none_or(|start| self.computed_since(start, source).is_none())
     }
 
     /// The position of a value, if it was computed at `start` or after it.

@@ -101,7 +101,7 @@ pub trait Op<T: Float, const N: usize>: Sized + 'static {
     #[track_caller]
     fn apply_to(self, x: [&Var<T>; N], y: Tensor<T>) -> Result<Var<T>> {
         let tape = common_tape(self.name(), &x)?;
-        sound(record(tape, Fixed(self), &x, y))
+        sound(record(tape, Fixed(self), &x, &mut x.map(Var::is_recorded), y))
     }
 }
 
@@ -204,7 +204,7 @@ pub(crate) fn apply_unchecked<T: Float, O: Op<T, N>, const N: usize>(
     let clock = Clock::start(tape);
     let y = op.forward(x.map(Var::value))?;
     clock.stop();
-    Ok(record(tape, Fixed(op), &x, y))
+    Ok(record(tape, Fixed(op), &x, &mut x.map(Var::is_recorded), y))
 }
 
 /// The variable, unless its tape has found an anomaly.
@@ -217,6 +217,7 @@ pub(crate) fn sound<T: Float>(y: Var<T>) -> Result<Var<T>> {
 }
 
 /// The tape that the inputs are on, if any.
+#[inline]
 #[track_caller]
 pub(crate) fn common_tape<'a, T: Float>(op: &'static str, x: &[&'a Var<T>]) -> Result<Option<&'a Tape<T>>> {
     let mut common: Option<&Tape<T>> = None;
@@ -243,16 +244,19 @@ pub(crate) fn stale(op: &'static str) -> Error {
     Error::new(op, "an operand was recorded before its tape was cleared; compute it again")
 }
 
-/// The value as a variable, recorded with its operation where an input is on a tape.
+/// The value as a variable, recorded with its operation where an input is on a tape; `wants` says which inputs
+/// are recorded.
+#[inline]
 #[track_caller]
 pub(crate) fn record<T: Float, O: AnyOp<T>>(
     tape: Option<&Tape<T>>,
     op: O,
     x: &[&Var<T>],
+    wants: &mut [bool],
     y: Tensor<T>,
 ) -> Var<T> {
     match tape {
-        Some(tape) => tape.record(op, x, y),
+        Some(tape) => tape.record(op, x, wants, y),
         None => Var::from(y),
     }
 }

@@ -284,10 +284,17 @@ impl<T: Float> Tape<T> {
         std::mem::take(&mut self.nodes_mut().updates)
     }
 
-    /// Records an operation on variables, at least one of which is on this tape, whose value is `y`.
+    /// Records an operation on variables, at least one of which is on this tape, whose value is `y`. `wants` says
+    /// which of them are recorded.
     #[track_caller]
-    pub(crate) fn record<O: AnyOp<T>>(&self, op: O, x: &[&Var<T>], y: Tensor<T>) -> Var<T> {
-        let recorded = x.iter().any(|x| x.is_recorded());
+    pub(crate) fn record<O: AnyOp<T>>(
+        &self,
+        op: O,
+        x: &[&Var<T>],
+        wants: &mut [bool],
+        y: Tensor<T>,
+    ) -> Var<T> {
+        let recorded = wants.contains(&true);
         let (observed, retired) = {
             let mut nodes = self.nodes_mut();
             (nodes.is_observed(), if recorded { nodes.retired() } else { None })
@@ -298,10 +305,8 @@ impl<T: Float> Tape<T> {
         if !recorded {
             return Var::attached(y, self.clone(), None);
         }
-        let mut reads: SmallVec<[bool; 8]> = SmallVec::from_elem(false, x.len());
-        reads.iter_mut().zip(x).for_each(|(wants, x)| *wants = x.is_recorded());
-        let reads_output = op.reads(&mut reads);
-        self.insert(shelter(op, retired), x, y, &reads, reads_output)
+        let reads_output = op.reads(wants);
+        self.insert(shelter(op, retired), x, wants, y, reads_output)
     }
 
     /// Apart from [`record`](Self::record) because it need not be compiled for every operation.
@@ -310,22 +315,28 @@ impl<T: Float> Tape<T> {
         &self,
         op: Rc<dyn AnyOp<T>>,
         x: &[&Var<T>],
+        reads: &mut [bool],
         y: Tensor<T>,
-        reads: &[bool],
-        reads_output: bool,
+        mut reads_output: bool,
     ) -> Var<T> {
+        let mut nodes = self.nodes_mut();
+        if nodes.segments.open_from().is_some() {
+            for (x, read) in x.iter().zip(&mut *reads) {
+                *read = nodes.keeps_in_block(x.key());
+            }
+            reads_output = false;
+        }
         let keep = |value: &Tensor<T>, read: bool| match read {
             true => value.clone(),
             false => Tensor::shape_only(value.shape().clone()),
         };
-        let mut nodes = self.nodes_mut();
-        let first = nodes.inputs.len();
-        for (x, &read) in x.iter().zip(reads) {
-            let source = x.key().and_then(|key| nodes.position(key));
-            let value = keep(x.value(), nodes.keeps(source, read));
-            nodes.inputs.push(Saved { value, source });
-        }
-        let output = keep(&y, reads_output && nodes.segments.open_from().is_none());
+        let Nodes { inputs, positions, .. } = &mut *nodes;
+        let first = inputs.len();
+        inputs.extend(x.iter().zip(&*reads).map(|(x, &read)| Saved {
+            value: keep(x.value(), read),
+            source: x.key().and_then(|key| positions.get(key).copied()),
+        }));
+        let output = keep(&y, reads_output);
         let key = nodes.insert(Kind::Op(op), first, output, Location::caller());
         drop(nodes);
         Var::attached(y, self.clone(), Some(key))

@@ -61,7 +61,8 @@ impl<T: Float> Var<T> {
         let y = Tensor::concat(&values, axis)?;
         clock.stop();
         let axis = y.shape().axis("concat", axis)?;
-        sound(record(tape, Concat { axis }, vars, y))
+        let mut wants: SmallVec<[bool; 8]> = vars.iter().map(|var| var.is_recorded()).collect();
+        sound(record(tape, Concat { axis }, vars, &mut wants, y))
     }
 
     /// The variables along a new axis before `axis` (counted in the result).
