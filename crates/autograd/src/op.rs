@@ -175,7 +175,9 @@ impl<T: Float, O: Op<T, N>, const N: usize> AnyOp<T> for Fixed<O, N> {
     ) -> Result<()> {
         let inputs = std::array::from_fn(|i| &x[i]);
         let wants = std::array::from_fn(|i| wants[i]);
-        pulled.extend(self.0.vjp(inputs, y, g, wants)?);
+        let mut cotangents = self.0.vjp(inputs, y, g, wants)?;
+        // One by one: the array as a whole is better not moved.
+        pulled.extend(cotangents.iter_mut().map(Option::take));
         Ok(())
     }
 

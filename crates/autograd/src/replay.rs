@@ -333,7 +333,8 @@ impl<'a, T: Float> Replay<'a, T> {
             }
             self.bench.wants.extend(self.bench.sources.iter().map(|source| source.is_some_and(&wanted)));
             if self.bench.wants.contains(&true) {
-                self.pull_back(position, &step, g)?;
+                self.pull_back(position, &step, &g)?;
+                drop(g);
                 self.hand_on(&step)?;
             }
             self.bench.clear_step();
@@ -343,9 +344,9 @@ impl<'a, T: Float> Replay<'a, T> {
 
     /// Puts what the operation's pullback gives on the bench, looked at and timed where the tape is to.
     #[track_caller]
-    fn pull_back(&mut self, position: usize, step: &Step<T>, g: Var<T>) -> Result<()> {
+    fn pull_back(&mut self, position: usize, step: &Step<T>, g: &Var<T>) -> Result<()> {
         let Bench { inputs, wants, pulled, .. } = &mut self.bench;
-        let mut pull = || step.op.vjp(inputs, &step.output, &g, wants, pulled);
+        let mut pull = || step.op.vjp(inputs, &step.output, g, wants, pulled);
         let pull = || if self.suspicious { self.tape.unsuspected(pull) } else { pull() };
         match self.tape.is_profiled() {
             true => self.tape.time_backward(step.op.name(), step.at, pull),
@@ -361,7 +362,7 @@ impl<'a, T: Float> Replay<'a, T> {
     #[track_caller]
     fn hand_on(&mut self, step: &Step<T>) -> Result<()> {
         let Bench { cotangents, inputs, sources, wants, pulled } = &mut self.bench;
-        for (i, g) in pulled.drain(..).enumerate().filter(|&(i, _)| wants[i]) {
+        for (i, g) in pulled.iter_mut().enumerate().filter(|&(i, _)| wants[i]) {
             let (Some(source), shape) = (sources[i], inputs[i].shape()) else { continue };
             let fail = |found: String| {
                 let (name, at) = (step.op.name(), step.at);
@@ -372,7 +373,7 @@ impl<'a, T: Float> Replay<'a, T> {
                 Some(g) if g.shape() != shape => {
                     return fail(format!("has shape {}, not {shape}", g.shape()));
                 }
-                Some(g) => collect(&mut cotangents[source], g)?,
+                Some(_) => collect(&mut cotangents[source], g)?,
             }
         }
         Ok(())
@@ -446,13 +447,13 @@ impl<T: Float> Drop for Replay<'_, T> {
     }
 }
 
-/// Adds a cotangent to those that arrived before.
+/// Adds a cotangent to those that arrived before; the first is moved.
 #[track_caller]
-fn collect<T: Float>(place: &mut Option<Var<T>>, g: Var<T>) -> Result<()> {
-    match place {
-        None => *place = Some(g),
-        Some(sum) if sum.is_recorded() || g.is_recorded() => *sum = sum.add(&g)?,
-        Some(sum) => sum.accumulate(g.value())?,
+fn collect<T: Float>(sum: &mut Option<Var<T>>, g: &mut Option<Var<T>>) -> Result<()> {
+    match (&mut *sum, &*g) {
+        (Some(sum), Some(g)) if sum.is_recorded() || g.is_recorded() => *sum = sum.add(g)?,
+        (Some(sum), Some(g)) => sum.accumulate(g.value())?,
+        _ => *sum = g.take(),
     }
     Ok(())
 }

@@ -407,6 +407,7 @@ impl<T: Float> Nodes<T> {
     }
 
     /// Appends a variable whose inputs are there already, from `first` on.
+    #[inline]
     fn insert(
         &mut self,
         kind: Kind<T>,

@@ -45,6 +45,7 @@ impl<T: Element> Tensor<T> {
         self.zip_as("zip", other, f)
     }
 
+    #[inline]
     #[track_caller]
     pub(crate) fn zip_as<B: Element, U: Element>(
         &self,
@@ -285,6 +286,7 @@ impl<T: Float> Tensor<T> {
         self.update_as("update", other, f)
     }
 
+    #[inline]
     #[track_caller]
     fn update_as(&mut self, op: &'static str, other: &Self, f: impl Fn(T, T) -> T + Sync) -> Result<()> {
         if self.shape() != other.shape() {
@@ -377,6 +379,7 @@ macro_rules! binary {
             ///
             /// # Errors
             /// If the shapes do not broadcast.
+            #[inline]
             #[track_caller]
             pub fn $name(&self, other: &Self) -> Result<Self> {
                 self.zip_as(stringify!($name), other, #[inline(always)] |$a, $b| $value)

@@ -26,6 +26,7 @@ macro_rules! binary {
                     a.$name(b)
                 }
 
+                #[inline]
                 fn vjp(
                     &self,
                     [a, b]: [&Var<T>; 2],
@@ -92,6 +93,7 @@ binary! {
 }
 
 /// Summed to the shape of the operand, which most often is its own.
+#[inline]
 fn summed<T: Float>(g: Var<T>, shape: &Shape) -> Result<Var<T>> {
     if g.shape() == shape { Ok(g) } else { g.sum_to(shape) }
 }
