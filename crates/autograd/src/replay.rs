@@ -13,7 +13,7 @@ use retrograd_tensor::{Error, Float, Result, Tensor};
 use smallvec::SmallVec;
 
 use crate::op::{AnyOp, Cotangents, stale};
-use crate::tape::{Key, Kind};
+use crate::tape::{Key, Kind, nothing};
 use crate::{Gradients, ParamId, Tape, Var};
 
 impl<T: Float> Var<T> {
@@ -239,23 +239,31 @@ struct Replay<'a, T: Float> {
 pub(crate) struct Bench<T: Float> {
     /// The cotangent of the variable at each position, as far as it is known.
     cotangents: Vec<Option<Var<T>>>,
-    /// The operation that is being pulled back: its inputs, the position of each that is recorded, whether its
-    /// cotangent is wanted, and what the pullback gave.
+    /// Of the operation that is being pulled back: its inputs, the position of each that is recorded, whether its
+    /// cotangent is wanted, and what the pullback gave; its output.
     inputs: Vec<Var<T>>,
     sources: Vec<Option<usize>>,
     wants: Vec<bool>,
     pulled: Cotangents<T>,
+    output: Var<T>,
 }
 
 impl<T: Float> Default for Bench<T> {
     fn default() -> Self {
-        let (cotangents, inputs, pulled) = (Vec::new(), Vec::new(), Vec::new());
-        Self { cotangents, inputs, sources: Vec::new(), wants: Vec::new(), pulled }
+        Self {
+            cotangents: Vec::new(),
+            inputs: Vec::new(),
+            sources: Vec::new(),
+            wants: Vec::new(),
+            pulled: Vec::new(),
+            output: nothing().into(),
+        }
     }
 }
 
 impl<T: Float> Bench<T> {
     fn clear_step(&mut self) {
+        self.output = nothing().into();
         self.inputs.clear();
         self.sources.clear();
         self.wants.clear();
@@ -263,11 +271,10 @@ impl<T: Float> Bench<T> {
     }
 }
 
-/// An operation to be pulled back, whose inputs are on the bench.
+/// An operation to be pulled back, whose inputs and output are on the bench.
 struct Step<T: Float> {
     op: Rc<dyn AnyOp<T>>,
     at: &'static Location<'static>,
-    output: Var<T>,
 }
 
 /// What stands at a position.
@@ -345,15 +352,15 @@ impl<'a, T: Float> Replay<'a, T> {
     /// Puts what the operation's pullback gives on the bench, looked at and timed where the tape is to.
     #[track_caller]
     fn pull_back(&mut self, position: usize, step: &Step<T>, g: &Var<T>) -> Result<()> {
-        let Bench { inputs, wants, pulled, .. } = &mut self.bench;
-        let mut pull = || step.op.vjp(inputs, &step.output, g, wants, pulled);
+        let Bench { inputs, wants, pulled, output, .. } = &mut self.bench;
+        let mut pull = || step.op.vjp(inputs, output, g, wants, pulled);
         let pull = || if self.suspicious { self.tape.unsuspected(pull) } else { pull() };
         match self.tape.is_profiled() {
             true => self.tape.time_backward(step.op.name(), step.at, pull),
             false => pull(),
         }?;
         if self.suspicious {
-            self.tape.inspect_backward(position, inputs, &step.output, pulled)?;
+            self.tape.inspect_backward(position, inputs, output, pulled)?;
         }
         Ok(())
     }
@@ -361,7 +368,7 @@ impl<'a, T: Float> Replay<'a, T> {
     /// Hands what a pullback gave to the inputs that wanted it.
     #[track_caller]
     fn hand_on(&mut self, step: &Step<T>) -> Result<()> {
-        let Bench { cotangents, inputs, sources, wants, pulled } = &mut self.bench;
+        let Bench { cotangents, inputs, sources, wants, pulled, .. } = &mut self.bench;
         for (i, g) in pulled.iter_mut().enumerate().filter(|&(i, _)| wants[i]) {
             let (Some(source), shape) = (sources[i], inputs[i].shape()) else { continue };
             let fail = |found: String| {
@@ -379,8 +386,8 @@ impl<'a, T: Float> Replay<'a, T> {
         Ok(())
     }
 
-    /// What stands at a position, with its key. The inputs of an operation are put on the bench, ready for its
-    /// pullback.
+    /// What stands at a position, with its key. The inputs and the output of an operation are put on the bench,
+    /// ready for its pullback.
     #[track_caller]
     fn take(&mut self, position: usize, keep: Keep) -> Result<(Key, Place<T>)> {
         let mut nodes = self.tape.nodes_mut();
@@ -398,7 +405,7 @@ impl<'a, T: Float> Replay<'a, T> {
             }
         };
         self.bench.sources.extend(inputs.iter().map(|input| input.source));
-        let output = match keep {
+        match keep {
             Keep::Nothing => {
                 node.spent = true;
                 // The sources stay, so that a later replay finds its way here and is refused.
@@ -408,16 +415,15 @@ impl<'a, T: Float> Replay<'a, T> {
                 }
                 let mut take = |value: &mut Tensor<T>| {
                     bytes += value.held_bytes();
-                    Var::from(std::mem::replace(value, Tensor::shape_only([0].into())))
+                    Var::from(std::mem::replace(value, nothing()))
                 };
                 self.bench.inputs.extend(inputs.iter_mut().map(|input| take(&mut input.value)));
-                let output = take(&mut node.output);
+                self.bench.output = take(&mut node.output);
                 nodes.let_go(bytes);
-                output
             }
             Keep::Values => {
                 self.bench.inputs.extend(inputs.iter().map(|input| Var::from(&input.value)));
-                Var::from(&node.output)
+                self.bench.output = Var::from(&node.output);
             }
             Keep::Everything => {
                 let nodes = &*nodes;
@@ -428,10 +434,10 @@ impl<'a, T: Float> Replay<'a, T> {
                 };
                 let inputs = nodes.inputs(node).iter().map(|input| attach(&input.value, input.source));
                 self.bench.inputs.extend(inputs);
-                attach(&node.output, Some(position))
+                self.bench.output = attach(&node.output, Some(position));
             }
-        };
-        Ok((key, Place::Op(Step { op, at, output })))
+        }
+        Ok((key, Place::Op(Step { op, at })))
     }
 }
 

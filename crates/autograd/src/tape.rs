@@ -134,6 +134,12 @@ pub(crate) struct Saved<T: Float> {
     pub(crate) source: Option<usize>,
 }
 
+/// What stands where no value is kept.
+#[inline]
+pub(crate) fn nothing<T: Float>() -> Tensor<T> {
+    Tensor::shape_only([0].into())
+}
+
 impl<T: Float> Tape<T> {
     /// An empty tape, in training mode, whose random numbers begin at seed 0.
     #[expect(clippy::new_without_default, reason = "`Tape::default()` would hide that it trains")]
@@ -337,7 +343,12 @@ impl<T: Float> Tape<T> {
             source: x.key().and_then(|key| positions.get(key).copied()),
         }));
         let output = keep(&y, reads_output);
-        let key = nodes.insert(Kind::Op(op), first, output, Location::caller());
+        let bytes = op.held_bytes() + output.held_bytes() + held_bytes(&inputs[first..]);
+        if let Some(profile) = &mut nodes.profile {
+            profile.saved(op.name(), Location::caller(), bytes);
+        }
+        nodes.hold(bytes);
+        let key = nodes.push(Kind::Op(op), first, output, Location::caller());
         drop(nodes);
         Var::attached(y, self.clone(), Some(key))
     }
@@ -402,13 +413,12 @@ impl<T: Float> std::fmt::Debug for Tape<T> {
 impl<T: Float> Nodes<T> {
     #[track_caller]
     fn insert_leaf(&mut self, parameter: Option<ParamId>) -> Key {
-        let nothing = Tensor::shape_only([0].into());
-        self.insert(Kind::Leaf(parameter), self.inputs.len(), nothing, Location::caller())
+        self.push(Kind::Leaf(parameter), self.inputs.len(), nothing(), Location::caller())
     }
 
     /// Appends a variable whose inputs are there already, from `first` on.
-    #[inline]
-    fn insert(
+    #[inline(always)]
+    fn push(
         &mut self,
         kind: Kind<T>,
         first: usize,
@@ -416,13 +426,7 @@ impl<T: Float> Nodes<T> {
         at: &'static Location<'static>,
     ) -> Key {
         let key = self.positions.insert(self.all.len());
-        let node = Node { key, kind, inputs: first..self.inputs.len(), output, at, spent: false };
-        let bytes = self.held_bytes(&node);
-        if let (Some(profile), Some(name)) = (&mut self.profile, node.kind.name()) {
-            profile.saved(name, at, bytes);
-        }
-        self.hold(bytes);
-        self.all.push(node);
+        self.all.push(Node { key, kind, inputs: first..self.inputs.len(), output, at, spent: false });
         key
     }
 
@@ -432,8 +436,7 @@ impl<T: Float> Nodes<T> {
             Kind::Op(op) => op.held_bytes(),
             Kind::Leaf(_) | Kind::Gone(_) => 0,
         };
-        let inputs = self.inputs(node).iter().map(|input| input.value.held_bytes());
-        own + node.output.held_bytes() + inputs.sum::<usize>()
+        own + node.output.held_bytes() + held_bytes(self.inputs(node))
     }
 
     /// Accounts for `bytes` that a node holds from now on.
@@ -486,6 +489,10 @@ impl<T: Float> Nodes<T> {
     pub(crate) fn parameters(&self) -> &HashMap<ParamId, Key> {
         &self.leaves
     }
+}
+
+fn held_bytes<T: Float>(inputs: &[Saved<T>]) -> usize {
+    inputs.iter().map(|input| input.value.held_bytes()).sum()
 }
 
 /// The operation in memory of its own: that of a retired one, if it was of the same type and nobody else

@@ -65,9 +65,9 @@ impl<T: Element> Tensor<T> {
     /// A tensor of `shape` whose elements `fill` writes, all of them: what they hold before is unspecified.
     #[inline]
     pub(crate) fn written(shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
-        let mut data = Storage::unspecified(shape.numel());
-        fill(data.make_mut());
-        Self { shape, data }
+        let mut tensor = Self { data: Storage::unspecified(shape.numel()), shape };
+        fill(tensor.data.make_mut());
+        tensor
     }
 
     /// As [`written`](Self::written), of a shape that the settings of `op` ask for, which may be absurd.
@@ -92,6 +92,7 @@ impl<T: Element> Tensor<T> {
     /// A tensor of which only the shape is kept; reading its elements panics. The tape keeps these in place of
     /// values that no gradient needs.
     #[doc(hidden)]
+    #[inline]
     pub fn shape_only(shape: Shape) -> Self {
         Self { shape, data: Storage::EMPTY }
     }
