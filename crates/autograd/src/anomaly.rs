@@ -9,6 +9,7 @@ use std::panic::Location;
 
 use retrograd_tensor::{Error, Float, Result, Tensor};
 
+use crate::op::Operand;
 use crate::tape::Nodes;
 use crate::{ParamId, Tape, Var};
 
@@ -149,16 +150,15 @@ impl<T: Float> Tape<T> {
     pub(crate) fn inspect_backward(
         &self,
         position: usize,
-        x: &[Var<T>],
+        x: &[Operand<T>],
         y: &Var<T>,
-        pulled: &[Option<Var<T>>],
     ) -> Result<()> {
-        let wrong = pulled.iter().enumerate().find_map(|(i, g)| {
-            let g = g.as_ref()?.value();
+        let wrong = x.iter().enumerate().find_map(|(i, x)| {
+            let g = x.cotangent.as_ref()?.value();
             Some((i, g.shape(), not_finite(g)?))
         });
         let Some((i, shape, found)) = wrong else { return Ok(()) };
-        let inputs: Vec<&Tensor<T>> = x.iter().chain([y]).map(Var::value).collect();
+        let inputs: Vec<&Tensor<T>> = x.iter().map(|x| &x.x).chain([y]).map(Var::value).collect();
         let already = inputs.iter().position(|x| not_finite(x).is_some());
         let blame = match already {
             Some(i) if i == x.len() => "its result held some already".into(),

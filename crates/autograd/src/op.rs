@@ -126,22 +126,21 @@ impl<const N: usize> Reads<N> {
     }
 }
 
-/// Cotangents of an operation's inputs.
-pub(crate) type Cotangents<T> = Vec<Option<Var<T>>>;
+/// An input of an operation that is being pulled back.
+pub(crate) struct Operand<T: Float> {
+    pub(crate) x: Var<T>,
+    /// Its position, if its cotangent is wanted.
+    pub(crate) wanted: Option<usize>,
+    /// What the pullback gave.
+    pub(crate) cotangent: Option<Var<T>>,
+}
 
 /// An operation whose number of inputs the tape need not know.
 pub(crate) trait AnyOp<T: Float>: Any {
     fn name(&self) -> &'static str;
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>>;
-    /// Puts the cotangents of the inputs into `pulled`, which is empty.
-    fn vjp(
-        &self,
-        x: &[Var<T>],
-        y: &Var<T>,
-        g: &Var<T>,
-        wants: &[bool],
-        pulled: &mut Cotangents<T>,
-    ) -> Result<()>;
+    /// Gives the operands their cotangents.
+    fn vjp(&self, x: &mut [Operand<T>], y: &Var<T>, g: &Var<T>) -> Result<()>;
     fn held_bytes(&self) -> usize {
         0
     }
@@ -165,19 +164,10 @@ impl<T: Float, O: Op<T, N>, const N: usize> AnyOp<T> for Fixed<O, N> {
         self.0.forward(std::array::from_fn(|i| x[i]))
     }
 
-    fn vjp(
-        &self,
-        x: &[Var<T>],
-        y: &Var<T>,
-        g: &Var<T>,
-        wants: &[bool],
-        pulled: &mut Cotangents<T>,
-    ) -> Result<()> {
-        let inputs = std::array::from_fn(|i| &x[i]);
-        let wants = std::array::from_fn(|i| wants[i]);
-        let mut cotangents = self.0.vjp(inputs, y, g, wants)?;
-        // One by one: the array as a whole is better not moved.
-        pulled.extend(cotangents.iter_mut().map(Option::take));
+    fn vjp(&self, x: &mut [Operand<T>], y: &Var<T>, g: &Var<T>) -> Result<()> {
+        let wants = std::array::from_fn(|i| x[i].wanted.is_some());
+        let cotangents = self.0.vjp(std::array::from_fn(|i| &x[i].x), y, g, wants)?;
+        x.iter_mut().zip(cotangents).for_each(|(x, g)| x.cotangent = g);
         Ok(())
     }
 

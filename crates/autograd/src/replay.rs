@@ -12,7 +12,7 @@ use std::rc::Rc;
 use retrograd_tensor::{Error, Float, Result, Tensor};
 use smallvec::SmallVec;
 
-use crate::op::{AnyOp, Cotangents, stale};
+use crate::op::{AnyOp, Operand, stale};
 use crate::tape::{Key, Kind, nothing};
 use crate::{Gradients, ParamId, Tape, Var};
 
@@ -239,35 +239,21 @@ struct Replay<'a, T: Float> {
 pub(crate) struct Bench<T: Float> {
     /// The cotangent of the variable at each position, as far as it is known.
     cotangents: Vec<Option<Var<T>>>,
-    /// Of the operation that is being pulled back: its inputs, the position of each that is recorded, whether its
-    /// cotangent is wanted, and what the pullback gave; its output.
-    inputs: Vec<Var<T>>,
-    sources: Vec<Option<usize>>,
-    wants: Vec<bool>,
-    pulled: Cotangents<T>,
+    /// Input and output of the operation that is being pulled back.
+    operands: Vec<Operand<T>>,
     output: Var<T>,
 }
 
 impl<T: Float> Default for Bench<T> {
     fn default() -> Self {
-        Self {
-            cotangents: Vec::new(),
-            inputs: Vec::new(),
-            sources: Vec::new(),
-            wants: Vec::new(),
-            pulled: Vec::new(),
-            output: nothing().into(),
-        }
+        Self { cotangents: Vec::new(), operands: Vec::new(), output: nothing().into() }
     }
 }
 
 impl<T: Float> Bench<T> {
     fn clear_step(&mut self) {
+        self.operands.clear();
         self.output = nothing().into();
-        self.inputs.clear();
-        self.sources.clear();
-        self.wants.clear();
-        self.pulled.clear();
     }
 }
 
@@ -327,7 +313,7 @@ impl<'a, T: Float> Replay<'a, T> {
             if self.suspicious {
                 self.tape.inspect_cotangent(position, g.value())?;
             }
-            let (key, place) = self.take(position, keep)?;
+            let (key, place) = self.take(position, keep, &wanted)?;
             let step = match place {
                 Place::Op(step) => step,
                 Place::Leaf(parameter) => {
@@ -338,8 +324,7 @@ impl<'a, T: Float> Replay<'a, T> {
             if retained.contains(&key) {
                 leaf(key, None, g.clone());
             }
-            self.bench.wants.extend(self.bench.sources.iter().map(|source| source.is_some_and(&wanted)));
-            if self.bench.wants.contains(&true) {
+            if self.bench.operands.iter().any(|x| x.wanted.is_some()) {
                 self.pull_back(position, &step, &g)?;
                 drop(g);
                 self.hand_on(&step)?;
@@ -352,15 +337,15 @@ impl<'a, T: Float> Replay<'a, T> {
     /// Puts what the operation's pullback gives on the bench, looked at and timed where the tape is to.
     #[track_caller]
     fn pull_back(&mut self, position: usize, step: &Step<T>, g: &Var<T>) -> Result<()> {
-        let Bench { inputs, wants, pulled, output, .. } = &mut self.bench;
-        let mut pull = || step.op.vjp(inputs, output, g, wants, pulled);
+        let Bench { operands, output, .. } = &mut self.bench;
+        let mut pull = || step.op.vjp(operands, output, g);
         let pull = || if self.suspicious { self.tape.unsuspected(pull) } else { pull() };
         match self.tape.is_profiled() {
             true => self.tape.time_backward(step.op.name(), step.at, pull),
             false => pull(),
         }?;
         if self.suspicious {
-            self.tape.inspect_backward(position, inputs, output, pulled)?;
+            self.tape.inspect_backward(position, operands, output)?;
         }
         Ok(())
     }
@@ -368,19 +353,19 @@ impl<'a, T: Float> Replay<'a, T> {
     /// Hands what a pullback gave to the inputs that wanted it.
     #[track_caller]
     fn hand_on(&mut self, step: &Step<T>) -> Result<()> {
-        let Bench { cotangents, inputs, sources, wants, pulled, .. } = &mut self.bench;
-        for (i, g) in pulled.iter_mut().enumerate().filter(|&(i, _)| wants[i]) {
-            let (Some(source), shape) = (sources[i], inputs[i].shape()) else { continue };
+        let Bench { cotangents, operands, .. } = &mut self.bench;
+        for (i, Operand { x, wanted, cotangent }) in operands.iter_mut().enumerate() {
+            let (Some(source), shape) = (*wanted, x.shape()) else { continue };
             let fail = |found: String| {
                 let (name, at) = (step.op.name(), step.at);
                 Err(Error::new(self.op, format!("`{name}` (at {at}): the cotangent of input {i} {found}")))
             };
-            match g {
+            match cotangent {
                 None => return fail("is missing".into()),
                 Some(g) if g.shape() != shape => {
                     return fail(format!("has shape {}, not {shape}", g.shape()));
                 }
-                Some(_) => collect(&mut cotangents[source], g)?,
+                Some(_) => collect(&mut cotangents[source], cotangent)?,
             }
         }
         Ok(())
@@ -389,7 +374,12 @@ impl<'a, T: Float> Replay<'a, T> {
     /// What stands at a position, with its key. The inputs and the output of an operation are put on the bench,
     /// ready for its pullback.
     #[track_caller]
-    fn take(&mut self, position: usize, keep: Keep) -> Result<(Key, Place<T>)> {
+    fn take(
+        &mut self,
+        position: usize,
+        keep: Keep,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Result<(Key, Place<T>)> {
         let mut nodes = self.tape.nodes_mut();
         let Some((node, inputs)) = nodes.at_mut(position) else { return Err(stale(self.op)) };
         let (key, at) = (node.key, node.at);
@@ -404,7 +394,11 @@ impl<'a, T: Float> Replay<'a, T> {
                 return Err(Error::new(self.op, fact));
             }
         };
-        self.bench.sources.extend(inputs.iter().map(|input| input.source));
+        let operand = |x, source: Option<usize>| {
+            let wanted = source.filter(|&source| wanted(source));
+            Operand { x, wanted, cotangent: None }
+        };
+        let Bench { operands, output, .. } = &mut self.bench;
         match keep {
             Keep::Nothing => {
                 node.spent = true;
@@ -417,13 +411,13 @@ impl<'a, T: Float> Replay<'a, T> {
                     bytes += value.held_bytes();
                     Var::from(std::mem::replace(value, nothing()))
                 };
-                self.bench.inputs.extend(inputs.iter_mut().map(|input| take(&mut input.value)));
-                self.bench.output = take(&mut node.output);
+                operands.extend(inputs.iter_mut().map(|input| operand(take(&mut input.value), input.source)));
+                *output = take(&mut node.output);
                 nodes.let_go(bytes);
             }
             Keep::Values => {
-                self.bench.inputs.extend(inputs.iter().map(|input| Var::from(&input.value)));
-                self.bench.output = Var::from(&node.output);
+                operands.extend(inputs.iter().map(|input| operand(Var::from(&input.value), input.source)));
+                *output = Var::from(&node.output);
             }
             Keep::Everything => {
                 let nodes = &*nodes;
@@ -432,9 +426,9 @@ impl<'a, T: Float> Replay<'a, T> {
                     let key = position.map(|position| nodes.in_order()[position].key);
                     Var::attached(value.clone(), self.tape.clone(), key)
                 };
-                let inputs = nodes.inputs(node).iter().map(|input| attach(&input.value, input.source));
-                self.bench.inputs.extend(inputs);
-                self.bench.output = attach(&node.output, Some(position));
+                let inputs = nodes.inputs(node).iter();
+                operands.extend(inputs.map(|input| operand(attach(&input.value, input.source), input.source)));
+                *output = attach(&node.output, Some(position));
             }
         }
         Ok((key, Place::Op(Step { op, at })))

@@ -4,7 +4,7 @@ use retrograd_tensor::{Error, Float, Result, Slice, Tensor};
 use smallvec::SmallVec;
 
 use crate::Var;
-use crate::op::{AnyOp, Cotangents, common_tape, record, sound};
+use crate::op::{AnyOp, Operand, common_tape, record, sound};
 use crate::profile::Clock;
 
 /// Concatenation, of any number of operands.
@@ -21,20 +21,15 @@ impl<T: Float> AnyOp<T> for Concat {
         Tensor::concat(x, self.axis as isize)
     }
 
-    fn vjp(
-        &self,
-        x: &[Var<T>],
-        _: &Var<T>,
-        g: &Var<T>,
-        wants: &[bool],
-        parts: &mut Cotangents<T>,
-    ) -> Result<()> {
+    fn vjp(&self, x: &mut [Operand<T>], _: &Var<T>, g: &Var<T>) -> Result<()> {
         let mut begin = 0;
-        for (x, &wanted) in x.iter().zip(wants) {
+        for Operand { x, wanted, cotangent } in x {
             let end = begin + x.shape()[self.axis] as isize;
-            let mut ranges: SmallVec<[Slice; 5]> = SmallVec::from_elem((..).into(), self.axis);
-            ranges.push((begin..end).into());
-            parts.push(if wanted { Some(g.slice(&ranges)?) } else { None });
+            if wanted.is_some() {
+                let mut ranges: SmallVec<[Slice; 5]> = SmallVec::from_elem((..).into(), self.axis);
+                ranges.push((begin..end).into());
+                *cotangent = Some(g.slice(&ranges)?);
+            }
             begin = end;
         }
         Ok(())
