@@ -81,6 +81,7 @@ impl Segments {
     }
 
     /// Where the outermost block that is being computed begins.
+    #[inline]
     pub(crate) fn open_from(&self) -> Option<usize> {
         self.open.first().map(|&i| self.all[i].start)
     }
@@ -143,11 +144,17 @@ struct Recomputed<T: Float> {
 
 impl<T: Float> Tape<T> {
     /// Sees to it that what the pullback at `position` reads is there.
+    #[inline]
     #[track_caller]
     pub(crate) fn restore(&self, op: &'static str, position: usize) -> Result<()> {
-        if self.nodes().segments.all.is_empty() {
-            return Ok(());
+        match self.nodes().segments.all.is_empty() {
+            true => Ok(()),
+            false => self.unfold(op, position),
         }
+    }
+
+    #[track_caller]
+    fn unfold(&self, op: &'static str, position: usize) -> Result<()> {
         loop {
             let nodes = self.nodes();
             let Some(i) = nodes.segments.folded(position) else { return Ok(()) };

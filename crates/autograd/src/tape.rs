@@ -292,6 +292,7 @@ impl<T: Float> Tape<T> {
 
     /// Records an operation on variables, at least one of which is on this tape, whose value is `y`. `wants` says
     /// which of them are recorded.
+    #[inline]
     #[track_caller]
     pub(crate) fn record<O: AnyOp<T>>(
         &self,
@@ -368,10 +369,12 @@ impl<T: Float> Tape<T> {
         self.0.try_borrow_mut().ok()
     }
 
+    #[inline]
     pub(crate) fn nodes(&self) -> Ref<'_, Nodes<T>> {
         self.0.borrow()
     }
 
+    #[inline]
     pub(crate) fn nodes_mut(&self) -> RefMut<'_, Nodes<T>> {
         self.0.borrow_mut()
     }

@@ -25,21 +25,25 @@ pub struct Var<T: Float = f32> {
 }
 
 impl<T: Float> Var<T> {
+    #[inline]
     pub(crate) fn attached(value: Tensor<T>, tape: Tape<T>, key: Option<Key>) -> Self {
         Self { value, tape: Some(tape), key }
     }
 
     /// The value.
+    #[inline]
     pub fn value(&self) -> &Tensor<T> {
         &self.value
     }
 
     /// The value, without the variable.
+    #[inline]
     pub fn into_value(self) -> Tensor<T> {
         self.value
     }
 
     /// The extents of the axes.
+    #[inline]
     pub fn shape(&self) -> &Shape {
         self.value.shape()
     }
@@ -73,11 +77,13 @@ impl<T: Float> Var<T> {
     }
 
     /// The tape that the variable is on.
+    #[inline]
     pub fn tape(&self) -> Option<&Tape<T>> {
         self.tape.as_ref()
     }
 
     /// Whether gradients flow to this variable.
+    #[inline]
     pub fn is_recorded(&self) -> bool {
         self.key.is_some()
     }
@@ -109,11 +115,13 @@ impl<T: Float> Var<T> {
         self.value.accumulate(other)
     }
 
+    #[inline]
     pub(crate) fn key(&self) -> Option<Key> {
         self.key
     }
 
     /// Whether the tape was cleared since the variable was recorded.
+    #[inline]
     pub(crate) fn is_stale(&self) -> bool {
         self.tape.as_ref().zip(self.key).is_some_and(|(tape, key)| !tape.contains(key))
     }
@@ -121,6 +129,7 @@ impl<T: Float> Var<T> {
 
 /// A bare value.
 impl<T: Float> From<Tensor<T>> for Var<T> {
+    #[inline]
     fn from(value: Tensor<T>) -> Self {
         Self { value, tape: None, key: None }
     }

@@ -22,6 +22,7 @@ macro_rules! binary {
                     stringify!($name)
                 }
 
+                #[inline]
                 fn forward(&self, [a, b]: [&Tensor<T>; 2]) -> Result<Tensor<T>> {
                     a.$name(b)
                 }
@@ -93,7 +94,7 @@ binary! {
 }
 
 /// Summed to the shape of the operand, which most often is its own.
-#[inline]
+#[inline(always)]
 fn summed<T: Float>(g: Var<T>, shape: &Shape) -> Result<Var<T>> {
     if g.shape() == shape { Ok(g) } else { g.sum_to(shape) }
 }
