@@ -349,7 +349,12 @@ impl<T: Float> Tape<T> {
             profile.saved(op.name(), Location::caller(), bytes);
         }
         nodes.hold(bytes);
-        let key = nodes.push(Kind::Op(op), first, output, Location::caller());
+        let all = nodes.inputs.len();
+        let node = nodes.append(Location::caller());
+        node.kind = Kind::Op(op);
+        node.inputs = first..all;
+        node.output = output;
+        let key = node.key;
         drop(nodes);
         Var::attached(y, self.clone(), Some(key))
     }
@@ -416,21 +421,18 @@ impl<T: Float> std::fmt::Debug for Tape<T> {
 impl<T: Float> Nodes<T> {
     #[track_caller]
     fn insert_leaf(&mut self, parameter: Option<ParamId>) -> Key {
-        self.push(Kind::Leaf(parameter), self.inputs.len(), nothing(), Location::caller())
+        let node = self.append(Location::caller());
+        node.kind = Kind::Leaf(parameter);
+        node.key
     }
 
-    /// Appends a variable whose inputs are there already, from `first` on.
+    /// Appends a leaf, for the caller to make it what it is in its place.
     #[inline(always)]
-    fn push(
-        &mut self,
-        kind: Kind<T>,
-        first: usize,
-        output: Tensor<T>,
-        at: &'static Location<'static>,
-    ) -> Key {
-        let key = self.positions.insert(self.all.len());
-        self.all.push(Node { key, kind, inputs: first..self.inputs.len(), output, at, spent: false });
-        key
+    fn append(&mut self, at: &'static Location<'static>) -> &mut Node<T> {
+        let position = self.all.len();
+        let key = self.positions.insert(position);
+        self.all.push(Node { key, kind: Kind::Leaf(None), inputs: 0..0, output: nothing(), at, spent: false });
+        &mut self.all[position]
     }
 
     /// Bytes that a node holds.

@@ -53,12 +53,24 @@ impl<T: Element> Tensor<T> {
         other: &Tensor<B>,
         f: impl Fn(T, B) -> U + Sync,
     ) -> Result<Tensor<U>> {
+        match (self.as_slice(), other.as_slice()) {
+            (&[a], &[b]) if self.shape() == other.shape() => {
+                Ok(Tensor::single(self.shape().clone(), f(a, b)))
+            }
+            _ => self.zip_rows(op, other, f),
+        }
+    }
+
+    #[track_caller]
+    fn zip_rows<B: Element, U: Element>(
+        &self,
+        op: &'static str,
+        other: &Tensor<B>,
+        f: impl Fn(T, B) -> U + Sync,
+    ) -> Result<Tensor<U>> {
+        let plan = Broadcast::new::<U>(op, [self.shape(), other.shape()])?;
         let (a, b) = (self.as_slice(), other.as_slice());
         let f = &f;
-        if a.len() <= TINY && self.shape() == other.shape() {
-            return Ok(Tensor::written(self.shape().clone(), |y| write(y, a.iter().zip(b), |(&a, &b)| f(a, b))));
-        }
-        let plan = Broadcast::new::<U>(op, [self.shape(), other.shape()])?;
         Ok(Tensor::written(plan.shape.clone(), |y| {
             plan.rows(
                 y,
@@ -293,8 +305,8 @@ impl<T: Float> Tensor<T> {
             return Err(Error::new(op, format!("shapes differ: {} and {}", self.shape(), other.shape())));
         }
         let b = other.as_slice();
-        if b.len() <= TINY {
-            self.make_mut().iter_mut().zip(b).for_each(|(x, &b)| *x = f(*x, b));
+        if let (&[a], &[b]) = (self.as_slice(), b) {
+            *self = Tensor::single(self.shape().clone(), f(a, b));
             return Ok(());
         }
         par::chunks(self.make_mut(), par::GRAIN, |i, x| {
@@ -506,9 +518,6 @@ fn repeat<T: Copy>(out: &mut [T], row: &[T], advance: usize) {
         _ => out.fill(row[0]),
     }
 }
-
-/// Elements in which a plain loop is over before another would have begun: scalars, mostly.
-const TINY: usize = 8;
 
 /// How `N` operands advance together over the shape that they broadcast to.
 struct Broadcast<const N: usize> {

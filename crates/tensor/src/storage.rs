@@ -19,7 +19,6 @@ use crate::Element;
 const LINE: usize = 64;
 
 /// A run of elements that several owners may share; writing to a shared one copies it first.
-#[derive(Clone)]
 pub(crate) enum Storage<T: Element> {
     Empty,
     One(T),
@@ -111,6 +110,19 @@ impl<T: Element> Deref for Storage<T> {
     }
 }
 
+impl<T: Element> Clone for Storage<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        if let Self::Many(block) = self {
+            block.add_owner();
+        }
+        // As a whole, which is how it is moved on: loading what was stored in parts just before takes longer
+        // than all the rest.
+        // SAFETY: an element is `Copy`, and the owner that a block has gained is this one.
+        unsafe { std::ptr::read(self) }
+    }
+}
+
 /// An owner of a block of elements.
 pub(crate) struct Block<T: Element> {
     header: NonNull<Header>,
@@ -169,19 +181,16 @@ impl<T: Element> Block<T> {
         unsafe { self.header.as_ptr().cast::<u8>().add(LINE).cast() }
     }
 
+    /// Relaxed, as in `Arc`: a new owner comes from an existing one.
+    #[inline]
+    fn add_owner(&self) {
+        self.header().owners.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Acquire: what former owners did to the elements happened before a sole owner writes them.
     #[inline]
     fn is_unique(&self) -> bool {
         self.header().owners.load(Ordering::Acquire) == 1
-    }
-}
-
-impl<T: Element> Clone for Block<T> {
-    #[inline]
-    fn clone(&self) -> Self {
-        // Relaxed, as in `Arc`: a new owner comes from an existing one.
-        self.header().owners.fetch_add(1, Ordering::Relaxed);
-        Self { ..*self }
     }
 }
 

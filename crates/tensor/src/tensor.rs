@@ -62,6 +62,13 @@ impl<T: Element> Tensor<T> {
         Self::from_slice(&values, shape)
     }
 
+    /// The tensor of `shape` whose only element is `value`.
+    #[inline]
+    pub(crate) fn single(shape: Shape, value: T) -> Self {
+        debug_assert_eq!(shape.numel(), 1);
+        Self { shape, data: Storage::One(value) }
+    }
+
     /// A tensor of `shape` whose elements `fill` writes, all of them: what they hold before is unspecified.
     #[inline]
     pub(crate) fn written(shape: Shape, fill: impl FnOnce(&mut [T])) -> Self {
