@@ -147,10 +147,8 @@ impl<T: Float> Tape<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn restore(&self, op: &'static str, position: usize) -> Result<()> {
-        match self.nodes().segments.all.is_empty() {
-            true => Ok(()),
-            false => self.unfold(op, position),
-        }
+        let folded = !self.nodes().segments.all.is_empty();
+        if folded { self.unfold(op, position) } else { Ok(()) }
     }
 
     #[track_caller]

@@ -93,8 +93,10 @@ impl<T: Float> Buffer<T> {
 }
 
 impl<T: Float> Gradients<T> {
-    pub(crate) fn new(tape: TapeId) -> Self {
-        Self { tape, parameters: Vec::new(), leaves: Vec::new(), updates: Vec::new(), absences: Vec::new() }
+    /// Those of a tape with so many parameters.
+    pub(crate) fn new(tape: TapeId, parameters: usize) -> Self {
+        let parameters = Vec::with_capacity(parameters);
+        Self { tape, parameters, leaves: Vec::new(), updates: Vec::new(), absences: Vec::new() }
     }
 
     pub(crate) fn carry(&mut self, updates: Vec<Update<T>>) {

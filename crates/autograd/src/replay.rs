@@ -62,7 +62,7 @@ impl<T: Float> Var<T> {
     #[track_caller]
     fn replayed(&self, cotangent: Tensor<T>, keep: Keep) -> Result<Gradients<T>> {
         let (tape, key) = recorded("backward", self)?;
-        let mut gradients = Gradients::new(tape.id());
+        let mut gradients = Gradients::new(tape.id(), tape.nodes().parameters().len());
         let mut replay =
             Replay::new("backward", tape, key, same_shape("backward", self, Var::from(cotangent))?)?;
         replay.run(keep, |_| true, |leaf, parameter, g| gradients.insert(leaf, parameter, g.into_value()))?;
