@@ -48,7 +48,7 @@ fn lenet() -> Result<Sequential> {
 }
 
 #[test]
-fn a_training_step_of_lenet_in_steady_state_asks_the_system_for_no_memory_but_the_list_of_gradients() {
+fn a_training_step_of_lenet_in_steady_state_asks_the_system_for_no_tensor_memory_and_for_two_small_blocks() {
     let mut model = lenet().unwrap();
     let mut optimizer = Sgd::new(0.01).momentum(0.9);
     let tape = Tape::seeded(42);
@@ -73,8 +73,8 @@ fn a_training_step_of_lenet_in_steady_state_asks_the_system_for_no_memory_but_th
     // A step makes dozens of tensors; if they were asked for anew, there would be hundreds of requests by now.
     let requests = after.system_requests - before.system_requests;
     assert!(requests <= 2, "{requests} requests in 20 steps");
-    // One for a step, and what little the threads ask for as they meet.
-    assert!(blocks <= 40, "{blocks} blocks in 20 steps");
+    // The list of gradients, and the loss, which holds the targets; more only as threads meet for the first time.
+    assert!(blocks <= 2 * 20 + 10, "{blocks} blocks in 20 steps");
     assert_eq!(after.live, before.live, "nothing stays behind after a step");
     assert!(step().unwrap() < first, "it does train");
 }
