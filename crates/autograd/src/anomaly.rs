@@ -147,12 +147,7 @@ impl<T: Float> Tape<T> {
     }
 
     /// Looks at what the pullback of the operation at a position gave.
-    pub(crate) fn inspect_backward(
-        &self,
-        position: usize,
-        x: &[Operand<T>],
-        y: &Var<T>,
-    ) -> Result<()> {
+    pub(crate) fn inspect_backward(&self, position: usize, x: &[Operand<T>], y: &Var<T>) -> Result<()> {
         let wrong = x.iter().enumerate().find_map(|(i, x)| {
             let g = x.cotangent.as_ref()?.value();
             Some((i, g.shape(), not_finite(g)?))

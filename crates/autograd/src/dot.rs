@@ -45,7 +45,9 @@ impl<T: Float> Tape<T> {
                 parameters: uses.parameters,
                 prepares: uses.nothing_else,
                 multiply_adds: match &node.kind {
-                    Kind::Op(op) if !node.spent => op.multiply_adds(&shapes(&nodes, node), node.output.shape()),
+                    Kind::Op(op) if !node.spent => {
+                        op.multiply_adds(&shapes(&nodes, node), node.output.shape())
+                    }
                     _ => 0,
                 },
                 saved_bytes: nodes.held_bytes(node),

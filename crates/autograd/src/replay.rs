@@ -427,7 +427,8 @@ impl<'a, T: Float> Replay<'a, T> {
                     Var::attached(value.clone(), self.tape.clone(), key)
                 };
                 let inputs = nodes.inputs(node).iter();
-                operands.extend(inputs.map(|input| operand(attach(&input.value, input.source), input.source)));
+                operands
+                    .extend(inputs.map(|input| operand(attach(&input.value, input.source), input.source)));
                 *output = attach(&node.output, Some(position));
             }
         }

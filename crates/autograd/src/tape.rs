@@ -411,10 +411,7 @@ impl<T: Float> Clone for Tape<T> {
 impl<T: Float> std::fmt::Debug for Tape<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let nodes = self.nodes();
-        f.debug_struct("Tape")
-            .field("recorded", &nodes.all.len())
-            .field("training", &nodes.training)
-            .finish()
+        f.debug_struct("Tape").field("recorded", &nodes.all.len()).field("training", &nodes.training).finish()
     }
 }
 
@@ -431,7 +428,14 @@ impl<T: Float> Nodes<T> {
     fn append(&mut self, at: &'static Location<'static>) -> &mut Node<T> {
         let position = self.all.len();
         let key = self.positions.insert(position);
-        self.all.push(Node { key, kind: Kind::Leaf(None), inputs: 0..0, output: nothing(), at, spent: false });
+        self.all.push(Node {
+            key,
+            kind: Kind::Leaf(None),
+            inputs: 0..0,
+            output: nothing(),
+            at,
+            spent: false,
+        });
         &mut self.all[position]
     }
 
