@@ -53,14 +53,14 @@ pub(super) fn depth_blocks(depth: usize, most: usize) -> impl Iterator<Item = Ra
     blocks(depth, most, 1)
 }
 
-/// Multiplications and additions that are worth a second thread, which takes some 20 µs to wake.
-const PARALLEL: usize = 8 << 20;
+/// Multiplications and additions that are worth a second thread: some ten microseconds of them.
+const PARALLEL: usize = 1 << 20;
 
 /// A part of C is divided further if it is more than this share of the product, and of so many
 /// multiplications and additions, rows or columns.
 const SHARES: usize = 16;
-const PART: usize = 2 << 20;
-const PART_LEN: usize = 128;
+const PART: usize = 1 << 20;
+const PART_LEN: usize = 48;
 
 /// C = Aᵀ·B or C += Aᵀ·B, where `a` is depth × rows of C and `b` depth × columns of C.
 ///
@@ -72,16 +72,21 @@ pub(super) fn multiply<K: Kernel>(
     c: MatMut<'_, K::Scalar>,
     write: Write,
 ) {
-    let units = (K::MR.min(PART_LEN), K::NR.min(PART_LEN));
-    let run = |a| divide(c, b.depth(), units, &|at, part| share(kernel, a, b, part, at, write));
-    match a {
-        // Parts side by side all read A, so they share its panels. Only a few parts, one below the other,
-        // pack the same columns of B.
-        Operand::Source(source) if is_parallel(a.lanes(), b.lanes(), b.depth()) => {
-            run(Operand::Packed(&Packed::new(source, K::MR, K::KC)));
+    // Parts of C beside or below each other read the same lanes, which are packed once for all of them.
+    let (packed_a, packed_b);
+    let (mut a, mut b) = (a, b);
+    if is_parallel(a.lanes(), b.lanes(), b.depth()) {
+        if let Operand::Source(source) = a {
+            packed_a = Packed::new(source, K::MR, K::KC);
+            a = Operand::Packed(&packed_a);
         }
-        _ => run(a),
+        if let Operand::Source(source) = b {
+            packed_b = Packed::new(source, K::NR, K::KC);
+            b = Operand::Packed(&packed_b);
+        }
     }
+    let units = (K::MR.min(PART_LEN), K::NR.min(PART_LEN));
+    divide(c, b.depth(), units, &|at, part| share(kernel, a, b, part, at, write));
 }
 
 /// Whether a product is computed on several threads.
@@ -115,7 +120,7 @@ struct Part<'a, T> {
     at: (usize, usize),
 }
 
-/// Halves C, first by columns, into parts of at most `most` elements.
+/// Halves C, the longer way, into parts of at most `most` elements.
 fn halve<'a, T>(
     c: MatMut<'a, T>,
     (row, col): (usize, usize),
@@ -127,7 +132,7 @@ fn halve<'a, T>(
     if m * n <= most || m.max(n) < 2 * PART_LEN {
         return parts.push(Part { c, at: (row, col) });
     }
-    let ((first, second), at) = if n >= 2 * PART_LEN {
+    let ((first, second), at) = if n >= m {
         let half = (n / 2).next_multiple_of(units.1);
         (c.split_at_col(half), (row, col + half))
     } else {

@@ -43,20 +43,38 @@ pub(super) unsafe fn tile<V: Vector, const R: usize, const S: usize, const FULL:
             masks[s] = V::mask(cols.saturating_sub(s * V::LANES));
         }
         let mut sums = [[V::zero(); S]; R];
-        for _ in 0..depth {
-            let mut row = [V::zero(); S];
-            for s in 0..S {
-                let from = b.wrapping_add(s * V::LANES);
-                row[s] = if FULL { V::load(from) } else { V::load_part(from, masks[s]) };
+        if row_step == 1 {
+            for _ in 0..depth {
+                multiply::<V, R, S, FULL>(
+                    &mut sums,
+                    #[inline(always)]
+                    |r| a.wrapping_add(r),
+                    b,
+                    &masks,
+                );
+                a = a.wrapping_add(depth_step);
+                b = b.wrapping_add(b_step);
             }
-            for r in 0..R {
-                let factor = V::splat(a.wrapping_add(r * row_step));
-                for s in 0..S {
-                    sums[r][s] = factor.mul_add(row[s], sums[r][s]);
-                }
+        } else {
+            // Two pointers, the second hidden from the compiler: it finds the rows one from the other, and a chain
+            // of so many additions takes longer than the multiplications.
+            let half = R / 2;
+            let (mut low, mut high) = (a, std::hint::black_box(a.wrapping_add(half * row_step)));
+            for _ in 0..depth {
+                multiply::<V, R, S, FULL>(
+                    &mut sums,
+                    #[inline(always)]
+                    |r| match r < half {
+                        true => low.wrapping_add(r * row_step),
+                        false => high.wrapping_add((r - half) * row_step),
+                    },
+                    b,
+                    &masks,
+                );
+                low = low.wrapping_add(depth_step);
+                high = high.wrapping_add(depth_step);
+                b = b.wrapping_add(b_step);
             }
-            a = a.wrapping_add(depth_step);
-            b = b.wrapping_add(b_step);
         }
         for r in 0..R {
             for s in 0..S {
@@ -66,6 +84,33 @@ pub(super) unsafe fn tile<V: Vector, const R: usize, const S: usize, const FULL:
                     sum = sum.add(if FULL { V::load(at) } else { V::load_part(at, masks[s]) });
                 }
                 if FULL { sum.store(at) } else { sum.store_part(at, masks[s]) }
+            }
+        }
+    }
+}
+
+/// Adds the products of a column of A and a row of B, whose elements begin at `row(r)` and at `b`.
+///
+/// # Safety
+/// As for [`tile`], of which this is one depth.
+#[inline(always)]
+unsafe fn multiply<V: Vector, const R: usize, const S: usize, const FULL: bool>(
+    sums: &mut [[V; S]; R],
+    row: impl Fn(usize) -> *const f32,
+    b: *const f32,
+    masks: &[V::Mask; S],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut vectors = [V::zero(); S];
+        for s in 0..S {
+            let from = b.wrapping_add(s * V::LANES);
+            vectors[s] = if FULL { V::load(from) } else { V::load_part(from, masks[s]) };
+        }
+        for r in 0..R {
+            let factor = V::splat(row(r));
+            for s in 0..S {
+                sums[r][s] = factor.mul_add(vectors[s], sums[r][s]);
             }
         }
     }
