@@ -36,11 +36,11 @@ pub(crate) unsafe fn transpose<V: Vector>(
                     }
                     V::columns(part.as_ptr().cast(), 4)
                 };
-                for j in 0..4 {
+                for (j, column) in columns.into_iter().enumerate() {
                     if j < width && height == V::LANES {
-                        columns[j].store(to.add(j * to_step));
+                        column.store(to.add(j * to_step));
                     } else if j < width {
-                        columns[j].store_part(to.add(j * to_step), mask);
+                        column.store_part(to.add(j * to_step), mask);
                     }
                 }
             }
