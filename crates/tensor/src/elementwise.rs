@@ -325,7 +325,8 @@ impl<T: Float> Tensor<T> {
     }
 
     /// Replaces every element x, and the elements s of `state` at its place, by what `f`(x, s, g) returns, g
-    /// the element of `g`; in one pass, and in place unless they are shared.
+    /// the element of `g`; in one pass, and in place unless they are shared. With its settings moved into it,
+    /// and marked `#[inline(always)]`, `f` is compiled for the widest vectors that the machine has.
     ///
     /// # Errors
     /// If the shapes differ.
@@ -334,7 +335,7 @@ impl<T: Float> Tensor<T> {
         &mut self,
         state: [&mut Self; N],
         g: &Self,
-        f: impl Fn(T, [T; N], T) -> (T, [T; N]) + Sync,
+        f: impl Fn(T, [T; N], T) -> (T, [T; N]) + Sync + Copy,
     ) -> Result<()> {
         for other in state.iter().map(|state| state.shape()).chain([g.shape()]) {
             if other != self.shape() {
@@ -348,20 +349,9 @@ impl<T: Float> Tensor<T> {
             .collect();
         par::chunks(&mut pieces, 1, |_, piece| {
             for (x, state, g) in piece {
-                let len = x.len();
-                let state = state.each_mut().map(|state| &mut state[..len]);
-                let f = &f;
                 dispatch(
                     #[inline(always)]
-                    || {
-                        for (i, (x, &g)) in x.iter_mut().zip(&**g).enumerate() {
-                            let (new, next) = f(*x, state.each_ref().map(|state| state[i]), g);
-                            *x = new;
-                            for (n, next) in next.into_iter().enumerate() {
-                                state[n][i] = next;
-                            }
-                        }
-                    },
+                    || update_piece(x, state, g, f),
                 )
             }
         });
@@ -507,6 +497,26 @@ fn write<T, I: IntoIterator>(out: &mut [T], items: I, f: impl Fn(I::Item) -> T) 
     debug_assert!(items.size_hint().0 >= out.len(), "an element of the result is not written");
     for (y, item) in out.iter_mut().zip(items) {
         *y = f(item);
+    }
+}
+
+/// The loop of [`Tensor::update_with`]. Its slices are cut to one length and, as the formula, its own, so that
+/// nothing is checked or read anew at each element.
+#[inline(always)]
+fn update_piece<T: Float, const N: usize>(
+    x: &mut [T],
+    state: &mut [&mut [T]; N],
+    g: &[T],
+    f: impl Fn(T, [T; N], T) -> (T, [T; N]),
+) {
+    let len = x.len();
+    let (g, mut state) = (&g[..len], state.each_mut().map(|state| &mut state[..len]));
+    for i in 0..len {
+        let (new, next) = f(x[i], std::array::from_fn(|n| state[n][i]), g[i]);
+        x[i] = new;
+        for n in 0..N {
+            state[n][i] = next[n];
+        }
     }
 }
 

@@ -70,7 +70,7 @@ impl Rule for AdagradRule {
         let [rate, eps] = [rate, self.eps].map(T::from_f64);
         step.apply(
             #[inline(always)]
-            |p, [s], g| {
+            move |p, [s], g| {
                 let s = s + g * g;
                 (p - rate * (g / (s.sqrt() + eps)), [s])
             },
@@ -133,7 +133,7 @@ impl Rule for AdadeltaRule {
             [step.learning_rate, self.rho, 1.0 - self.rho, self.eps].map(T::from_f64);
         step.apply(
             #[inline(always)]
-            |p, [v, u], g| {
+            move |p, [v, u], g| {
                 let v = rho * v + fresh * (g * g);
                 let d = (u + eps).sqrt() / (v + eps).sqrt() * g;
                 (p - rate * d, [v, rho * u + fresh * (d * d)])

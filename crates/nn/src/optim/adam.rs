@@ -97,7 +97,7 @@ impl<const DECOUPLED: bool> Rule for AdamRule<DECOUPLED> {
         if self.amsgrad {
             return step.apply(
                 #[inline(always)]
-                |p, [m, v, max], g| {
+                move |p, [m, v, max], g| {
                     let m = b1 * m + fresh1 * g;
                     let v = b2 * v + fresh2 * (g * g);
                     let max = if v > max || v.is_nan() { v } else { max };
@@ -107,7 +107,7 @@ impl<const DECOUPLED: bool> Rule for AdamRule<DECOUPLED> {
         }
         step.apply(
             #[inline(always)]
-            |p, [m, v], g| {
+            move |p, [m, v], g| {
                 let m = b1 * m + fresh1 * g;
                 let v = b2 * v + fresh2 * (g * g);
                 (p - rate * (m / (v.sqrt() / root + eps)), [m, v])

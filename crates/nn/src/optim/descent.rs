@@ -31,7 +31,7 @@ use crate::pattern::matches;
 ///
 ///     fn update<T: Float>(&self, step: Step<'_, T>) -> Result<()> {
 ///         let (rate, half) = (T::from_f64(step.learning_rate), T::from_f64(0.5));
-///         step.apply(|p, [m], g| {
+///         step.apply(move |p, [m], g| {
 ///             let m = half * (m + g);
 ///             (p - rate * m, [m])
 ///         })
@@ -113,7 +113,7 @@ impl<T: Float> Step<'_, T> {
     ///
     /// # Errors
     /// If the rule has fewer slots, or a slot has another shape than the parameter.
-    pub fn apply<const N: usize>(self, f: impl Fn(T, [T; N], T) -> (T, [T; N]) + Sync) -> Result<()> {
+    pub fn apply<const N: usize>(self, f: impl Fn(T, [T; N], T) -> (T, [T; N]) + Sync + Copy) -> Result<()> {
         let Self { state, parameter, gradient, sign, decay, keep, .. } = self;
         let slots = state.len();
         let Some((state, _)) = state.split_first_chunk_mut::<N>() else {
@@ -125,14 +125,14 @@ impl<T: Float> Step<'_, T> {
                 state.each_mut(),
                 gradient,
                 #[inline(always)]
-                |p, s, g| f(p, s, g + decay * p),
+                move |p, s, g| f(p, s, g + decay * p),
             );
         }
         parameter.update_with(
             state.each_mut(),
             gradient,
             #[inline(always)]
-            |p, s, g| f(keep * p, s, sign * g + decay * p),
+            move |p, s, g| f(keep * p, s, sign * g + decay * p),
         )
     }
 }

@@ -69,7 +69,7 @@ impl Rule for LionRule {
         let [b1, b2, fresh1, fresh2] = [beta1, beta2, 1.0 - beta1, 1.0 - beta2].map(T::from_f64);
         step.apply(
             #[inline(always)]
-            |p, [m], g| {
+            move |p, [m], g| {
                 let c = b1 * m + fresh1 * g;
                 // A NaN goes on into the parameter, as it does in every other optimizer.
                 let sign = if c > T::ZERO {

@@ -105,7 +105,7 @@ impl Rule for NAdamRule {
         let eps = T::from_f64(self.eps);
         step.apply(
             #[inline(always)]
-            |p, [m, v], g| {
+            move |p, [m, v], g| {
                 let m = b1 * m + fresh1 * g;
                 let v = b2 * v + fresh2 * (g * g);
                 (p - (of_gradient * g + of_mean * m) / (v.sqrt() / root + eps), [m, v])

@@ -92,7 +92,7 @@ impl Rule for RAdamRule {
         let (adaptive, eps) = (rectification.is_some(), T::from_f64(self.eps));
         step.apply(
             #[inline(always)]
-            |p, [m, v], g| {
+            move |p, [m, v], g| {
                 let m = b1 * m + fresh1 * g;
                 let v = b2 * v + fresh2 * (g * g);
                 let direction = if adaptive { m / (v.sqrt() + eps) } else { m };

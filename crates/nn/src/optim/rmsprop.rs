@@ -85,14 +85,14 @@ impl Rule for RMSpropRule {
         match (self.centered, self.momentum > 0.0) {
             (false, false) => step.apply(
                 #[inline(always)]
-                |p, [v], g| {
+                move |p, [v], g| {
                     let v = alpha * v + fresh * (g * g);
                     (p - rate * (g / (v.sqrt() + eps)), [v])
                 },
             ),
             (false, true) => step.apply(
                 #[inline(always)]
-                |p, [v, b], g| {
+                move |p, [v, b], g| {
                     let v = alpha * v + fresh * (g * g);
                     let b = momentum * b + g / (v.sqrt() + eps);
                     (p - rate * b, [v, b])
@@ -100,14 +100,14 @@ impl Rule for RMSpropRule {
             ),
             (true, false) => step.apply(
                 #[inline(always)]
-                |p, [v, a], g| {
+                move |p, [v, a], g| {
                     let (v, a) = (alpha * v + fresh * (g * g), alpha * a + fresh * g);
                     (p - rate * (g / ((v - a * a).sqrt() + eps)), [v, a])
                 },
             ),
             (true, true) => step.apply(
                 #[inline(always)]
-                |p, [v, a, b], g| {
+                move |p, [v, a, b], g| {
                     let (v, a) = (alpha * v + fresh * (g * g), alpha * a + fresh * g);
                     let b = momentum * b + g / ((v - a * a).sqrt() + eps);
                     (p - rate * b, [v, a, b])

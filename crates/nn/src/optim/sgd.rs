@@ -81,7 +81,7 @@ impl Rule for SgdRule {
         if self.momentum == 0.0 {
             return step.apply(
                 #[inline(always)]
-                |p, [], g| (p - rate * g, []),
+                move |p, [], g| (p - rate * g, []),
             );
         }
         let (kept, fresh) = match step.number {
@@ -92,7 +92,7 @@ impl Rule for SgdRule {
         let nesterov = self.nesterov;
         step.apply(
             #[inline(always)]
-            |p, [v], g| {
+            move |p, [v], g| {
                 let v = kept * v + fresh * g;
                 let direction = if nesterov { g + momentum * v } else { v };
                 (p - rate * direction, [v])
