@@ -11,10 +11,12 @@ mod sealed {
     impl Sealed for f32 {}
     impl Sealed for f64 {}
     impl Sealed for i64 {}
+    impl Sealed for u32 {}
     impl Sealed for bool {}
 }
 
-/// What a [`Tensor`](crate::Tensor) can hold: `f32`, `f64`, `i64` (labels and indices) or `bool` (masks).
+/// What a [`Tensor`](crate::Tensor) can hold: `f32`, `f64`, `i64` (labels and indices), `u32` (places in a plane)
+/// or `bool` (masks).
 pub trait Element:
     sealed::Sealed + Copy + Default + PartialEq + PartialOrd + Debug + Display + Send + Sync + 'static
 {
@@ -144,6 +146,16 @@ impl Element for i64 {
 
     fn as_f64(self) -> f64 {
         self as f64
+    }
+}
+
+impl Element for u32 {
+    const NAME: &'static str = "u32";
+    const ANY_BITS: bool = true;
+    const POISON: Self = u32::MAX;
+
+    fn as_f64(self) -> f64 {
+        f64::from(self)
     }
 }
 

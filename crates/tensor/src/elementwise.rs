@@ -510,7 +510,7 @@ fn update_piece<T: Float, const N: usize>(
     f: impl Fn(T, [T; N], T) -> (T, [T; N]),
 ) {
     let len = x.len();
-    let (g, mut state) = (&g[..len], state.each_mut().map(|state| &mut state[..len]));
+    let (g, state) = (&g[..len], state.each_mut().map(|state| &mut state[..len]));
     for i in 0..len {
         let (new, next) = f(x[i], std::array::from_fn(|n| state[n][i]), g[i]);
         x[i] = new;

@@ -1,7 +1,7 @@
 //! Convolution, pooling and resampling of tensors: the shapes checked, the kernels called.
 
 use crate::conv::{Geometry, Slot, solve};
-use crate::pool::{Divisor, Pooling, Unpooling, avg_pool, avg_pool_adjoint, max_pool, put};
+use crate::pool::{Divisor, Pooling, Unpooling, add_at, avg_pool, avg_pool_adjoint, max_pool, pick, put};
 use crate::resample::{Resampling, resample};
 use crate::{Element, Error, Float, Result, Shape, Tensor};
 
@@ -43,20 +43,29 @@ impl Geometry {
 }
 
 impl Pooling {
-    /// The maximum of each window, and where it stands in its unpadded plane, counted flat.
-    ///
-    /// Padding is skipped. Of equal maxima the first in row-major order is taken, of NaNs, which are greater
-    /// than all numbers, the last.
+    /// The maximum of each window. Padding is skipped; NaN is greater than all numbers.
     ///
     /// # Errors
     /// If `x` has not the shape that the pooling was made for, or there is no memory for the result.
     #[track_caller]
-    pub fn max_of<T: Float>(&self, x: &Tensor<T>) -> Result<(Tensor<T>, Tensor<i64>)> {
+    pub fn max_of<T: Float>(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
         expect_shape("max_pool", x, &self.input())?;
+        Tensor::try_written("max_pool", self.output(), |y| max_pool(self, x.as_slice(), y, None))
+    }
+
+    /// As [`max_of`](Self::max_of), and where each maximum stands in its unpadded plane, counted flat: of equal
+    /// ones the first in row-major order, of NaNs the last.
+    ///
+    /// # Errors
+    /// As [`max_of`](Self::max_of), and if a plane has more than 2³² elements.
+    #[track_caller]
+    pub fn max_with_places<T: Float>(&self, x: &Tensor<T>) -> Result<(Tensor<T>, Tensor<u32>)> {
+        expect_shape("max_pool", x, &self.input())?;
+        check_places("max_pool", x.shape())?;
         let mut y = Tensor::unspecified("max_pool", self.output())?;
-        let mut index = Tensor::unspecified("max_pool", self.output())?;
-        max_pool(self, x.as_slice(), y.make_mut(), index.make_mut());
-        Ok((y, index))
+        let mut places = Tensor::unspecified("max_pool", self.output())?;
+        max_pool(self, x.as_slice(), y.make_mut(), Some(places.make_mut()));
+        Ok((y, places))
     }
 
     /// The average of each window.
@@ -81,7 +90,69 @@ impl Pooling {
     }
 }
 
+/// Checks that the places in a plane of `[n, c, …]` can be told apart.
+#[track_caller]
+fn check_places(op: &'static str, shape: &Shape) -> Result<()> {
+    match shape.contains(&0) || u32::try_from(shape[2..].iter().product::<usize>() - 1).is_ok() {
+        true => Ok(()),
+        false => Err(Error::new(op, format!("shape {shape} has planes of more than 2³² elements"))),
+    }
+}
+
+/// The planes of `[n, c, …]` are the extents after the first two.
+impl<T: Float> Tensor<T> {
+    /// The elements at some `places` of each plane, counted flat: y[p][i] = x[p][places[p][i]].
+    ///
+    /// # Errors
+    /// If there are not places for as many planes.
+    ///
+    /// # Panics
+    /// If a place lies outside its plane.
+    #[track_caller]
+    pub fn pick(&self, places: &Tensor<u32>) -> Result<Self> {
+        let planes = same_planes("pick", self.shape(), places.shape())?;
+        let write = |y: &mut [T]| pick(planes, self.as_slice(), places.as_slice(), y);
+        Tensor::try_written("pick", places.shape().clone(), write)
+    }
+
+    /// Zeros of shape `whole`, to which each element is added at its one of the `places`: the adjoint of
+    /// [`pick`](Self::pick).
+    ///
+    /// # Errors
+    /// If there is not a place for each element, or `whole` has not as many planes.
+    ///
+    /// # Panics
+    /// If a place lies outside its plane.
+    #[track_caller]
+    pub fn add_at(&self, places: &Tensor<u32>, whole: &Shape) -> Result<Self> {
+        expect_shape("add_at", self, places.shape())?;
+        let planes = same_planes("add_at", whole, places.shape())?;
+        let write = |y: &mut [T]| add_at(planes, self.as_slice(), places.as_slice(), y);
+        Tensor::try_written("add_at", whole.clone(), write)
+    }
+}
+
+/// How many planes both of two shapes have.
+#[track_caller]
+fn same_planes(op: &'static str, a: &Shape, b: &Shape) -> Result<usize> {
+    match (a.get(..2), b.get(..2)) {
+        (Some(one), Some(other)) if one == other => Ok(one.iter().product()),
+        _ => Err(Error::new(op, format!("{a} and {b} have not the same planes"))),
+    }
+}
+
 impl Unpooling {
+    /// The places that `index` names, for [`Tensor::pick`] from a tensor of the shape of the result.
+    ///
+    /// # Errors
+    /// If an index lies outside its plane, or a plane has more than 2³² elements.
+    #[track_caller]
+    pub fn places(&self, index: &Tensor<i64>) -> Result<Tensor<u32>> {
+        self.check(index.as_slice())?;
+        check_places("max_unpool", self.output())?;
+        Ok(index.map(|place| place as u32))
+    }
+
     /// Zeros, with each element of `x` at the place in its plane that `index` names, counted flat. Of several
     /// at one place the last in row-major order stays, whatever the number of threads.
     ///

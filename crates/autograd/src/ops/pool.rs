@@ -7,15 +7,11 @@ use crate::Var;
 use crate::op::Op;
 use crate::profile::Clock;
 
-/// The elements that `index` names, counted flat in each plane: `y[p][i] = x[p][index[p][i]]`.
+/// The elements at some places of their planes.
 #[derive(Clone, Debug)]
-pub(super) struct Pick {
-    /// The shapes of input and result, planes first: `[planes, elements of a plane]`.
-    planes: [usize; 2],
-    index: Tensor<i64>,
-}
+pub(super) struct Pick(pub(super) Tensor<u32>);
 
-/// Elements added into zeros where `index` names: the adjoint of [`Pick`].
+/// Elements added into zeros at their places: the adjoint of [`Pick`].
 #[derive(Clone, Debug)]
 pub(super) struct Put {
     whole: Shape,
@@ -27,9 +23,7 @@ impl<T: Float> Linear<T> for Pick {
     const NAME: &'static str = "max_pool";
 
     fn map(&self, x: &Tensor<T>) -> Result<Tensor<T>> {
-        let (x, index) = (x.reshape_to(self.planes)?, self.flat_index()?);
-        let y = x.gather(1, &index)?;
-        y.reshape_to(self.index.shape())
+        x.pick(&self.0)
     }
 
     fn adjoint(&self, whole: &Shape) -> Put {
@@ -37,7 +31,7 @@ impl<T: Float> Linear<T> for Pick {
     }
 
     fn held_bytes(&self) -> usize {
-        self.index.held_bytes()
+        self.0.held_bytes()
     }
 }
 
@@ -46,9 +40,7 @@ impl<T: Float> Linear<T> for Put {
     const NAME: &'static str = "max_pool_adjoint";
 
     fn map(&self, g: &Tensor<T>) -> Result<Tensor<T>> {
-        let index = self.pick.flat_index()?;
-        let g = g.reshape_to(index.shape())?;
-        Tensor::scatter_add_zeros(self.pick.planes, 1, &index, &g)?.reshape_to(&self.whole)
+        g.add_at(&self.pick.0, &self.whole)
     }
 
     fn adjoint(&self, _: &Shape) -> Pick {
@@ -56,20 +48,7 @@ impl<T: Float> Linear<T> for Put {
     }
 
     fn held_bytes(&self) -> usize {
-        self.pick.index.held_bytes()
-    }
-}
-
-impl Pick {
-    /// The elements that `index` names in the planes of `x` `[n, c, …]`, which has at least one channel.
-    pub(super) fn new(x: &Shape, index: Tensor<i64>) -> Self {
-        let elements = x[2..].iter().product();
-        Self { planes: [x[0] * x[1], elements], index }
-    }
-
-    fn flat_index(&self) -> Result<Tensor<i64>> {
-        let elements = self.index.numel() / self.planes[0].max(1);
-        self.index.reshape_to([self.planes[0], elements])
+        self.pick.0.held_bytes()
     }
 }
 
@@ -127,17 +106,45 @@ impl<T: Float> Var<T> {
     ) -> Result<(Var<T>, Tensor<i64>)> {
         let op = const { ["max_pool1d", "max_pool2d", "max_pool3d"][D - 1] };
         let (x, batched) = self.batched::<D>(op)?;
-        x.maxima(&Pooling::max(op, x.shape(), window.into(), dilation)?, batched)
+        x.maxima_and_index(&Pooling::max(op, x.shape(), window.into(), dilation)?, batched)
+    }
+
+    /// As [`max_pool`](Self::max_pool), without the positions, which nobody looks for where there is no tape.
+    ///
+    /// # Errors
+    /// As [`max_pool`](Self::max_pool).
+    #[track_caller]
+    pub fn max_pool_values<const D: usize>(
+        &self,
+        window: impl Into<Window<D>>,
+        dilation: [usize; D],
+    ) -> Result<Var<T>> {
+        let op = const { ["max_pool1d", "max_pool2d", "max_pool3d"][D - 1] };
+        let (x, batched) = self.batched::<D>(op)?;
+        x.maxima(&Pooling::max(op, x.shape(), window.into(), dilation)?)?.unbatched(batched)
     }
 
     #[track_caller]
-    fn maxima(&self, pooling: &Pooling, batched: bool) -> Result<(Var<T>, Tensor<i64>)> {
+    fn maxima(&self, pooling: &Pooling) -> Result<Var<T>> {
+        match self.tape() {
+            Some(_) => Ok(self.maxima_with_places(pooling)?.0),
+            None => Ok(Var::from(pooling.max_of(self.value())?)),
+        }
+    }
+
+    #[track_caller]
+    fn maxima_with_places(&self, pooling: &Pooling) -> Result<(Var<T>, Tensor<u32>)> {
         let clock = Clock::start(self.tape());
-        let (y, index) = pooling.max_of(self.value())?;
+        let (y, places) = pooling.max_with_places(self.value())?;
         clock.stop();
-        let y = Map(Pick::new(self.shape(), index.clone())).apply_to([self], y)?.unbatched(batched)?;
-        let index = if batched { index } else { index.squeeze(0)? };
-        Ok((y, index))
+        Ok((Map(Pick(places.clone())).apply_to([self], y)?, places))
+    }
+
+    #[track_caller]
+    fn maxima_and_index(&self, pooling: &Pooling, batched: bool) -> Result<(Var<T>, Tensor<i64>)> {
+        let (y, places) = self.maxima_with_places(pooling)?;
+        let index = places.map(i64::from);
+        Ok((y.unbatched(batched)?, if batched { index } else { index.squeeze(0)? }))
     }
 
     /// The average of each window along the last `D` axes of `[n, c, …]` (or `[c, …]`).
@@ -182,7 +189,7 @@ impl<T: Float> Var<T> {
     ) -> Result<(Var<T>, Tensor<i64>)> {
         let op = const { ["adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"][D - 1] };
         let (x, batched) = self.batched::<D>(op)?;
-        x.maxima(&Pooling::adaptive(op, x.shape(), output_size)?, batched)
+        x.maxima_and_index(&Pooling::adaptive(op, x.shape(), output_size)?, batched)
     }
 
     /// The average of each channel: `[n, c, …]` to `[n, c]`.
@@ -251,7 +258,7 @@ impl<T: Float> Var<T> {
     /// As [`max_pool`](Self::max_pool).
     #[track_caller]
     pub fn max_pool2d(&self, kernel_size: usize) -> Result<Var<T>> {
-        Ok(self.max_pool([kernel_size; 2], [1; 2])?.0)
+        self.max_pool_values([kernel_size; 2], [1; 2])
     }
 
     /// [`avg_pool`](Self::avg_pool) of images by square windows side by side.

@@ -27,7 +27,7 @@ impl<T: Float> Op<T, 1> for Unpool {
     }
 
     fn vjp(&self, _: [&Var<T>; 1], _: &Var<T>, g: &Var<T>, _: [bool; 1]) -> Result<[Option<Var<T>>; 1]> {
-        Ok([Some(Map(Pick::new(g.shape(), self.index.clone())).apply([g])?)])
+        Ok([Some(Map(Pick(self.unpooling.places(&self.index)?)).apply([g])?)])
     }
 
     fn reads(&self, _: [bool; 1]) -> Reads<1> {

@@ -174,7 +174,7 @@ padded_window!(MaxPool AvgPool);
 impl<const D: usize, T: Float> Layer<T> for MaxPool<D> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
-        Ok(self.forward_with_indices(x)?.0)
+        x.max_pool_values(self.window, self.dilation)
     }
 }
 

@@ -223,6 +223,15 @@ impl Pooling {
         self.sides.each_ref().map(Side::reaches)
     }
 
+    /// The axes, if windows slide along all of them: those that adapt do where they are of one length and side
+    /// by side.
+    pub(super) fn axes(&self) -> Option<[Axis; 3]> {
+        let [Some(depth), Some(height), Some(width)] = self.sides.each_ref().map(Side::axis) else {
+            return None;
+        };
+        Some([depth, height, width])
+    }
+
     /// How far apart neighbouring elements of a window are, along each axis.
     pub(super) fn steps(&self) -> [usize; 3] {
         self.sides.each_ref().map(|side| match side {
@@ -244,6 +253,24 @@ impl Side {
         match *self {
             Side::Sliding(axis) => axis.output,
             Side::Adaptive { output, .. } => output,
+        }
+    }
+
+    fn axis(&self) -> Option<Axis> {
+        match *self {
+            Side::Sliding(axis) => Some(axis),
+            Side::Adaptive { input, output } => {
+                let kernel = input / output;
+                (kernel * output == input).then_some(Axis {
+                    input,
+                    kernel,
+                    output,
+                    stride: kernel,
+                    dilation: 1,
+                    before: 0,
+                    after: 0,
+                })
+            }
         }
     }
 

@@ -6,6 +6,8 @@
 //! they were.
 
 mod geometry;
+mod maximum;
+mod places;
 mod unpool;
 
 #[cfg(test)]
@@ -22,6 +24,8 @@ use crate::storage::Storage;
 use crate::{Float, par, simd};
 pub(crate) use geometry::check_input;
 use geometry::{Reach, Reaches};
+pub(crate) use maximum::max_pool;
+pub(crate) use places::{add_at, pick};
 pub(crate) use unpool::put;
 
 /// What an average divides the sum of a window by.
@@ -33,32 +37,6 @@ pub enum Divisor {
     ExcludePadding,
     /// Always the same number.
     Fixed(NonZeroI64),
-}
-
-/// y = the maximum of each window; index = where it stands in its plane, counted flat.
-///
-/// Padding is skipped. Of equal maxima the first in row-major order is taken, of NaNs, which are greater than
-/// all numbers, the last.
-///
-/// # Panics
-/// If a slice is not as long as its shape says.
-pub(crate) fn max_pool<T: Float>(geo: &Pooling, x: &[T], y: &mut [T], index: &mut [i64]) {
-    assert_eq!(y.len(), index.len(), "elements and indices of {geo:?}");
-    let Some(planes) = Planes::new(geo, x.len(), y.len()) else { return };
-    let each = planes.out_len * planes.in_a_task();
-    par::chunks2((y, each), (index, each), |task, y, index| {
-        simd::dispatch(
-            #[inline(always)]
-            || {
-                let x = x[task * planes.in_a_task() * planes.in_len..].chunks_exact(planes.in_len);
-                let y = y.chunks_exact_mut(planes.out_len);
-                let index = index.chunks_exact_mut(planes.out_len);
-                for ((x, y), index) in x.zip(y).zip(index) {
-                    planes.max(x, y, index);
-                }
-            },
-        )
-    });
 }
 
 /// y = the sum of each window, divided.
@@ -118,6 +96,8 @@ struct Planes {
     steps: [usize; 3],
     /// Whether the outputs of a line see neighbouring pairs.
     pairs: bool,
+    /// Whether the outputs of a plane, which is one layer deep, see squares of four side by side.
+    squares: bool,
 }
 
 impl Planes {
@@ -130,12 +110,16 @@ impl Planes {
             return None;
         }
         let (input, reaches, steps) = (geo.in_extents(), geo.reaches(), geo.steps());
-        let pair = |(o, r): (usize, &Reach)| steps[2] == 1 && r.start == 2 * o && r.end == 2 * o + 2;
+        let pairs = |axis: usize| {
+            let pair = |(o, r): (usize, &Reach)| r.start == 2 * o && r.end == 2 * o + 2;
+            steps[axis] == 1 && reaches[axis].iter().enumerate().all(pair)
+        };
         Some(Self {
             input,
             in_len: input.iter().product(),
             out_len: reaches.iter().map(|reaches| reaches.len()).product(),
-            pairs: reaches[2].iter().enumerate().all(pair),
+            pairs: pairs(2),
+            squares: input[0] == 1 && pairs(1) && pairs(2),
             reaches,
             steps,
         })
@@ -160,35 +144,6 @@ impl Planes {
         (depth.start..depth.end).step_by(deep_step).flat_map(move |d| {
             (height.start..height.end).step_by(high_step).map(move |h| (d * high + h) * wide)
         })
-    }
-
-    #[inline(always)]
-    fn max<T: Float>(&self, x: &[T], y: &mut [T], index: &mut [i64]) {
-        let [_, _, wide] = self.input;
-        let width = &self.reaches[2];
-        let lines = y.chunks_exact_mut(width.len()).zip(index.chunks_exact_mut(width.len()));
-        for (reach, (y, index)) in self.lines().zip(lines) {
-            let first = (reach[0].start * self.input[1] + reach[1].start) * wide;
-            y.fill(T::NEG_INFINITY);
-            index.iter_mut().zip(width).for_each(|(index, reach)| *index = (first + reach.start) as i64);
-            for line in self.lines_seen(reach) {
-                self.max_line(&x[line..line + wide], line, y, index);
-            }
-        }
-    }
-
-    /// Takes the elements of one line of inputs, which begins at `start`, into the maxima.
-    #[inline(always)]
-    fn max_line<T: Float>(&self, x: &[T], start: usize, y: &mut [T], index: &mut [i64]) {
-        if self.pairs {
-            max_of_pairs(x, start, y, index);
-        } else {
-            for ((y, index), reach) in y.iter_mut().zip(index).zip(&self.reaches[2]) {
-                for at in (reach.start..reach.end).step_by(self.steps[2]) {
-                    take(y, index, x[at], start + at);
-                }
-            }
-        }
     }
 
     /// Adds up the lines that a line of outputs sees, then what each output sees of that sum.
@@ -241,51 +196,6 @@ impl Planes {
             }
         }
     }
-}
-
-/// Takes the pairs of a line, which begins at `start`, into the maxima: blocks of a fixed length, of which
-/// the last may repeat a part of the one before, because a pair that is taken twice changes nothing.
-#[inline(always)]
-fn max_of_pairs<T: Float>(x: &[T], start: usize, y: &mut [T], index: &mut [i64]) {
-    const BLOCK: usize = 8;
-    let pairs = x.as_chunks::<2>().0;
-    let Some(last) = y.len().checked_sub(BLOCK) else {
-        return (0..y.len()).for_each(|o| take_pairs::<T, 1>(pairs, start, y, index, o));
-    };
-    for o in (0..last).step_by(BLOCK).chain([last]) {
-        take_pairs::<T, BLOCK>(pairs, start, y, index, o);
-    }
-}
-
-/// Takes `LEN` pairs from the `first` on.
-#[inline(always)]
-fn take_pairs<T: Float, const LEN: usize>(
-    pairs: &[[T; 2]],
-    start: usize,
-    y: &mut [T],
-    index: &mut [i64],
-    first: usize,
-) {
-    let (y, index) = (&mut y[first..][..LEN], &mut index[first..][..LEN]);
-    let pairs = &pairs[first..][..LEN];
-    let mut max: [T; LEN] = std::array::from_fn(|i| y[i]);
-    let mut at: [i64; LEN] = std::array::from_fn(|i| index[i]);
-    for i in 0..LEN {
-        let place = start + 2 * (first + i);
-        take(&mut max[i], &mut at[i], pairs[i][0], place);
-        take(&mut max[i], &mut at[i], pairs[i][1], place + 1);
-    }
-    y.copy_from_slice(&max);
-    index.copy_from_slice(&at);
-}
-
-/// Takes an element into a maximum. Selects rather than a branch, which no predictor foresees and no vector
-/// unit takes.
-#[inline(always)]
-fn take<T: Float>(max: &mut T, index: &mut i64, x: T, at: usize) {
-    let better = (x > *max) | x.is_nan();
-    *max = if better { x } else { *max };
-    *index = if better { at as i64 } else { *index };
 }
 
 /// The divisor of each window: a product of one factor for each axis.

@@ -29,8 +29,9 @@ fn elements_stand_where_their_indices_say_the_last_of_several_and_the_rest_is_ze
 fn what_windows_side_by_side_found_comes_back_to_its_place() {
     let x: Tensor<f64> = whole(&[2, 3, 6, 9], &mut rng(96));
     let window = Window::from([2, 3]);
-    let (y, index) = Pooling::max("test", x.shape(), window, [1; 2]).unwrap().max_of(&x).unwrap();
-    let back = Unpooling::new("test", y.shape(), window, None).unwrap().put(&index, &y).unwrap();
+    let (y, index) = Pooling::max("test", x.shape(), window, [1; 2]).unwrap().max_with_places(&x).unwrap();
+    let back =
+        Unpooling::new("test", y.shape(), window, None).unwrap().put(&index.map(i64::from), &y).unwrap();
     assert_eq!(back.shape(), x.shape());
     let (found, lost) = (back.as_slice().iter().zip(x.as_slice()), 2 * 3 * 6 * 9 - y.numel());
     assert!(found.clone().all(|(&back, &x)| back == x || back == 0.0));
