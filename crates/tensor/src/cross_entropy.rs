@@ -7,6 +7,7 @@
 //! are never stored.
 
 use crate::element::larger;
+use crate::reduce::{join_all, maximum};
 use crate::simd::dispatch;
 use crate::{Error, Float, Result, Shape, Tensor, par};
 
@@ -318,20 +319,16 @@ const WIDE: usize = 64;
 /// max x and ln Σ e^(x − max) of a row.
 #[inline(always)]
 fn row_normaliser<T: Float>(x: &[T]) -> [T; 2] {
-    let whole = x.chunks_exact(LANES);
-    // What fills up the last lanes adds nothing.
-    let mut last = [T::NEG_INFINITY; LANES];
-    last[..whole.remainder().len()].copy_from_slice(whole.remainder());
-    let mut max = last;
-    for x in whole.clone() {
-        max.iter_mut().zip(x).for_each(|(max, &x)| *max = larger(*max, x));
-    }
-    let max = max.into_iter().fold(T::NEG_INFINITY, larger);
-    let mut sum = [T::ZERO; LANES];
-    for x in whole.chain(std::iter::once(&last[..])) {
-        sum.iter_mut().zip(x).for_each(|(sum, &x)| *sum += (x - max).exp());
-    }
-    [max, sum.into_iter().sum::<T>().ln()]
+    let max = maximum(x);
+    let sum = join_all::<T, LANES>(
+        x,
+        T::NEG_INFINITY,
+        #[inline(always)]
+        |x| (x - max).exp(),
+        #[inline(always)]
+        |a, b| a + b,
+    );
+    [max, sum.ln()]
 }
 
 /// The same for some columns of a block with `inner` of them.

@@ -357,8 +357,25 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     fn fold<F: Fold<T>>(&self, _: F, reduced: Reduced) -> Result<Self> {
         let plan = Plan::new(self.shape(), &reduced.chosen);
+        if !plan.inner_reduced || plan.inner >= SHORT || plan.reduced.is_empty() {
+            return self.fold_by::<F>(plan, reduced.shape);
+        }
+        // Runs too short for vectors, again and again: they are folded as rows first, all into one.
+        let axes = self.shape().iter().zip(&reduced.chosen);
+        let run = axes.rev().take_while(|&(&extent, &chosen)| chosen || extent == 1).count();
+        let mut across = reduced.chosen.clone();
+        across[self.rank() - run..].fill(false);
+        let extents = self.shape().iter().zip(&across);
+        let runs: Shape = extents.map(|(&extent, &across)| if across { 1 } else { extent }).collect();
+        let runs = self.fold_by::<F>(Plan::new(self.shape(), &across), runs)?;
+        let plan = Plan::new(runs.shape(), &reduced.chosen);
+        runs.fold_by::<F>(plan, reduced.shape)
+    }
+
+    #[track_caller]
+    fn fold_by<F: Fold<T>>(&self, plan: Plan, shape: Shape) -> Result<Self> {
         let x = self.as_slice();
-        Tensor::try_written("reduce", reduced.shape, |y| match plan.inner_reduced {
+        Tensor::try_written("reduce", shape, |y| match plan.inner_reduced {
             true => plan.fold_runs::<T, F>(x, y),
             false => plan.fold_rows::<T, F>(x, y),
         })
@@ -409,6 +426,8 @@ struct Plan {
 /// Elements of a run that are folded before their result joins the others', which keeps the rounding error of
 /// a long sum small, and lets several threads share a long run.
 const RUN: usize = 4096;
+/// Elements below which a run is short.
+const SHORT: usize = 64;
 /// Folds side by side within a run: two vectors of AVX-512.
 const LANES: usize = 32;
 /// Results that rows are folded into at a time.
@@ -553,6 +572,64 @@ fn fold_long_run<T: Float, F: Fold<T>>(x: &[T]) -> T {
         partial[0] = fold_run::<T, F>(&piece[..piece.len().min(par::GRAIN)]);
     });
     fold_run::<T, F>(&partial)
+}
+
+/// Joins what `map` makes of all elements, `N` of them side by side, in an order that their number alone decides:
+/// for loops that are compiled for the widest vectors, where one chain of additions or comparisons would be
+/// waited for. What `map` makes of `neutral` changes nothing.
+#[inline(always)]
+pub(crate) fn join_all<T: Float, const N: usize>(
+    x: &[T],
+    neutral: T,
+    map: impl Fn(T) -> T,
+    join: impl Fn(T, T) -> T,
+) -> T {
+    let (vectors, rest) = x.as_chunks::<N>();
+    // Only whole vectors are joined, so that the results stay in registers.
+    let mut last = [neutral; N];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut lanes = [neutral; N];
+    for (lane, &x) in lanes.iter_mut().zip(&last) {
+        *lane = map(x);
+    }
+    for vector in vectors {
+        for (lane, &x) in lanes.iter_mut().zip(vector) {
+            *lane = join(*lane, map(x));
+        }
+    }
+    let mut width = N;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            lanes[i] = join(lanes[i], lanes[i + width]);
+        }
+    }
+    lanes[0]
+}
+
+/// The largest element of a row; NaN if one is, and −∞ of none.
+#[inline(always)]
+pub(crate) fn maximum<T: Float>(x: &[T]) -> T {
+    join_all::<T, { 2 * LANES }>(
+        x,
+        T::NEG_INFINITY,
+        #[inline(always)]
+        |x| x,
+        larger,
+    )
+}
+
+/// Σ x of a row.
+#[inline(always)]
+pub(crate) fn sum<T: Float>(x: &[T]) -> T {
+    join_all::<T, LANES>(
+        x,
+        T::ZERO,
+        #[inline(always)]
+        |x| x,
+        #[inline(always)]
+        |a, b| a + b,
+    )
 }
 
 fn fold_run<T: Float, F: Fold<T>>(x: &[T]) -> T {

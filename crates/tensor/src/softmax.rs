@@ -2,6 +2,7 @@
 
 use crate::element::larger;
 use crate::par;
+use crate::reduce::{maximum, sum};
 use crate::simd::dispatch;
 use crate::storage::Storage;
 use crate::{Float, Result, Tensor};
@@ -19,7 +20,7 @@ impl<T: Float> Tensor<T> {
             #[inline(always)]
             |sum: T| sum.ln(),
             #[inline(always)]
-            |x, max, ln_sum| (x - max) - ln_sum,
+            |[x, _], max, ln_sum| (x - max) - ln_sum,
         )
     }
 
@@ -35,18 +36,18 @@ impl<T: Float> Tensor<T> {
             #[inline(always)]
             |sum| sum,
             #[inline(always)]
-            |x, max, sum| (x - max).exp() / sum,
+            |[_, exp], _, sum| exp / sum,
         )
     }
 
-    /// `finish`(x, max, `total`(Σ e^(x − max))) along `axis`.
+    /// `finish`([x, e^(x − max)], max, `total`(Σ e^(x − max))) along `axis`.
     #[track_caller]
     fn normalised(
         &self,
         op: &'static str,
         axis: isize,
         total: impl Fn(T) -> T + Sync,
-        finish: impl Fn(T, T, T) -> T + Sync,
+        finish: impl Fn([T; 2], T, T) -> T + Sync,
     ) -> Result<Self> {
         // A scalar counts as a vector of one, as in PyTorch.
         let shape = if self.rank() == 0 { &[1].into() } else { self.shape() };
@@ -69,24 +70,20 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// A whole row is normalised.
+/// A whole row is normalised. Its maximum and its sum are made side by side, as many as a vector has lanes, in
+/// an order that the length alone decides.
 #[inline(always)]
-fn row<T: Float>(x: &[T], y: &mut [T], total: &impl Fn(T) -> T, finish: &impl Fn(T, T, T) -> T) {
-    let max = x.iter().fold(T::NEG_INFINITY, |max, &x| larger(max, x));
+fn row<T: Float>(x: &[T], y: &mut [T], total: &impl Fn(T) -> T, finish: &impl Fn([T; 2], T, T) -> T) {
     dispatch(
         #[inline(always)]
         || {
+            let max = maximum(x);
             for (y, &x) in y.iter_mut().zip(x) {
                 *y = (x - max).exp();
             }
-        },
-    );
-    let sum = total(y.iter().copied().sum());
-    dispatch(
-        #[inline(always)]
-        || {
+            let sum = total(sum(y));
             for (y, &x) in y.iter_mut().zip(x) {
-                *y = finish(x, max, sum);
+                *y = finish([x, *y], max, sum);
             }
         },
     );
@@ -99,7 +96,7 @@ fn columns<T: Float>(
     y: &mut [T],
     inner: usize,
     total: &impl Fn(T) -> T,
-    finish: &impl Fn(T, T, T) -> T,
+    finish: &impl Fn([T; 2], T, T) -> T,
 ) {
     let mut max = Storage::filled(inner, T::NEG_INFINITY);
     let mut sum = Storage::filled(inner, T::ZERO);
@@ -122,7 +119,7 @@ fn columns<T: Float>(
             }
             for (y, x) in y.chunks_mut(inner).zip(x.chunks(inner)) {
                 for (((y, &x), &max), &sum) in y.iter_mut().zip(x).zip(&*max).zip(&*sum) {
-                    *y = finish(x, max, sum);
+                    *y = finish([x, (x - max).exp()], max, sum);
                 }
             }
         },

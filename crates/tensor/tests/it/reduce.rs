@@ -206,3 +206,22 @@ fn positions_of_extremes_are_those_of_a_search_through_long_axes_too() {
         }
     }
 }
+
+#[test]
+fn runs_short_and_long_are_summed_across_what_lies_between_them() {
+    for inner in [1, 2, 9, 16, 63, 64, 65, 200] {
+        for outer in [1, 2, 40] {
+            let shape = [outer, 3, inner, 1, 2];
+            let len = shape.iter().product::<usize>();
+            let x = Tensor::from_vec((0..len).map(|i| (i * i % 13) as f64).collect(), shape).unwrap();
+            let mut expected = [0.0; 3];
+            for (i, x) in x.as_slice().iter().enumerate() {
+                expected[i / (2 * inner) % 3] += x;
+            }
+            let sums = x.sum([0, 2, 4]).unwrap();
+            assert_eq!(sums.shape()[..], [3, 1], "{outer} {inner}");
+            assert_eq!(sums.as_slice(), expected, "{outer} {inner}");
+            assert_eq!(x.sum_to([1, 3, 1, 1, 1]).unwrap().as_slice(), expected, "{outer} {inner}");
+        }
+    }
+}

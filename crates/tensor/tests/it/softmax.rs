@@ -61,3 +61,17 @@ fn of_one_element_the_softmax_is_one_and_of_none_there_is_none() {
     assert_same("one", &Tensor::from([[7.0f32], [-7.0]]).softmax(1).unwrap(), &Tensor::ones([2, 1]).unwrap());
     assert_eq!(*Tensor::<f32>::zeros([2, 0, 3]).unwrap().log_softmax(1).unwrap().shape(), [2, 0, 3]);
 }
+
+#[test]
+fn a_row_of_any_length_is_normalised_and_a_nan_anywhere_spreads_over_it() {
+    for len in (1..140).chain([1000]) {
+        let row = |nan: Option<usize>| {
+            let x = |i: usize| if nan == Some(i) { f64::NAN } else { (i * 7 % 11) as f64 - 5.0 };
+            Tensor::from_vec((0..len).map(x).collect(), [1, len]).unwrap()
+        };
+        assert_close("softmax", &row(None).softmax(1).unwrap(), &naive(&row(None), 1));
+        for nan in [0, len / 2, len - 1] {
+            assert!(row(Some(nan)).softmax(1).unwrap().as_slice().iter().all(|y| y.is_nan()), "{nan} of {len}");
+        }
+    }
+}
