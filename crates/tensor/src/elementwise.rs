@@ -69,6 +69,12 @@ impl<T: Element> Tensor<T> {
         f: impl Fn(T, B) -> U + Sync,
     ) -> Result<Tensor<U>> {
         let plan = Broadcast::new::<U>(op, [self.shape(), other.shape()])?;
+        if let Some(long) = plan.lengthened(self, 0) {
+            return long.zip_rows(op, other, f);
+        }
+        if let Some(long) = plan.lengthened(other, 1) {
+            return self.zip_rows(op, &long, f);
+        }
         let (a, b) = (self.as_slice(), other.as_slice());
         let f = &f;
         Ok(Tensor::written(plan.shape.clone(), |y| {
@@ -564,6 +570,20 @@ impl<const N: usize> Broadcast<N> {
         }
         let (inner, advance) = merged.pop().unwrap_or((1, [0; N]));
         Ok(Self { shape, outer: merged, inner, advance })
+    }
+
+    /// An operand repeated within its rows, if these are short and gone through again and again, as those of a
+    /// bias are by small images: rows become as long as it is.
+    fn lengthened<T: Element>(&self, operand: &Tensor<T>, n: usize) -> Option<Tensor<T>> {
+        const SHORT: usize = 64;
+        const AGAIN: usize = 4;
+        if self.inner >= SHORT || self.advance[n] != 0 {
+            return None;
+        }
+        let own = operand.shape().iter().skip_while(|&&extent| extent == 1).count();
+        let rows: Shape = self.shape[self.shape.len() - own..].iter().copied().collect();
+        let pays = rows.numel() > self.inner && self.shape.numel() >= AGAIN * rows.numel();
+        pays.then(|| operand.broadcast_to(rows).ok()).flatten()
     }
 
     /// Calls `work` with each row of `out` and where each operand's row begins, compiled for the widest

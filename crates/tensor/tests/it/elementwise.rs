@@ -153,6 +153,35 @@ fn updates_in_place_leave_those_who_shared_the_elements_alone() {
 }
 
 #[test]
+fn updates_reach_every_element_whatever_the_length_and_the_number_of_slots() {
+    for len in (0..70).chain([1000, 32 * 1024, 32 * 1024 + 1, 100_003]) {
+        let x = |step: f64| Tensor::from_vec((0..len).map(|i| i as f64 * step).collect(), [len]).unwrap();
+        let (mut p, mut m, mut v, g) = (x(1.0), x(2.0), x(3.0), x(4.0));
+        p.update_with([], &g, |p, [], g| (p + g, [])).unwrap();
+        assert_eq!(p, x(5.0), "{len}");
+        p.update_with([&mut m, &mut v], &g, |p, [m, v], g| (p + m + v + g, [m + g, v - g])).unwrap();
+        assert_eq!([p, m, v], [x(14.0), x(6.0), x(-1.0)], "{len}");
+    }
+}
+
+#[test]
+fn what_repeats_within_short_rows_meets_every_element_it_should() {
+    for inner in [1, 2, 7, 16, 25, 63, 64] {
+        let x = |shape: [usize; 4]| {
+            let len = shape.iter().product::<usize>();
+            Tensor::from_vec((0..len).map(|i| i as f64).collect(), shape).unwrap()
+        };
+        let (image, bias) = (x([5, 3, inner, 1]), x([1, 3, 1, 1]));
+        let expected = tabulate(image.shape(), |i| at(&image, &i) - 10.0 * i[1] as f64);
+        let minus = |a: f64, b: f64| a - 10.0 * b;
+        assert_same("the second", &image.zip(&bias, minus).unwrap(), &expected);
+        let of_three = bias.reshape(&[3, 1, 1]).unwrap();
+        assert_same("of fewer axes", &image.zip(&of_three, minus).unwrap(), &expected);
+        assert_same("the first", &bias.zip(&image, |b, a| minus(a, b)).unwrap(), &expected);
+    }
+}
+
+#[test]
 fn broadcast_to_repeats_and_sum_to_adds_what_was_repeated() {
     let mut rng = rng(6);
     for rank in (0..=5).flat_map(|rank| [rank; 12]) {
