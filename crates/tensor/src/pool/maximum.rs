@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Float, Planes, Pooling, par, simd};
+use super::{Float, Planes, Pooling, Shape, par, simd};
 use crate::storage::Storage;
 
 /// y = the maximum of each window; places = where it stands in its plane, counted flat, if that is wanted.
@@ -31,33 +31,6 @@ pub(crate) fn max_pool<T: Float>(geo: &Pooling, x: &[T], y: &mut [T], places: Op
     }
 }
 
-/// Does something for each block of a line of `$len` elements, `$LEN` being its length. Lines are short, so the
-/// last block repeats a part of the one before rather than leaving elements that go one by one.
-macro_rules! in_blocks {
-    ($len:expr, |$at:ident, $LEN:ident| $work:expr) => {{
-        const BLOCK: usize = 8;
-        match usize::checked_sub($len, BLOCK) {
-            Some(last) => {
-                const $LEN: usize = BLOCK;
-                let mut $at = 0;
-                loop {
-                    $work;
-                    if $at == last {
-                        break;
-                    }
-                    $at = last.min($at + BLOCK);
-                }
-            }
-            None => {
-                const $LEN: usize = 1;
-                for $at in 0..$len {
-                    $work;
-                }
-            }
-        }
-    }};
-}
-
 /// Pools some planes, each given with its maxima and, if `PLACES`, their places.
 fn pool<'a, T: Float, const PLACES: bool>(
     planes: &Planes,
@@ -67,7 +40,7 @@ fn pool<'a, T: Float, const PLACES: bool>(
     simd::dispatch(
         #[inline(always)]
         || match windows {
-            _ if planes.squares => {
+            _ if planes.shape == Shape::Squares => {
                 for (x, (y, places)) in each {
                     planes.max_of_squares::<T, PLACES>(x, y, places);
                 }

@@ -5,6 +5,33 @@
 //! line of outputs at a time, and through the lines of inputs that it sees. Unpooling puts maxima back to where
 //! they were.
 
+/// Does something for each block of a line of `$len` elements, `$LEN` being its length. Lines are short, so the
+/// last block repeats a part of the one before rather than leaving elements that go one by one.
+macro_rules! in_blocks {
+    ($len:expr, |$at:ident, $LEN:ident| $work:expr) => {{
+        const BLOCK: usize = 8;
+        match usize::checked_sub($len, BLOCK) {
+            Some(last) => {
+                const $LEN: usize = BLOCK;
+                let mut $at = 0;
+                loop {
+                    $work;
+                    if $at == last {
+                        break;
+                    }
+                    $at = last.min($at + BLOCK);
+                }
+            }
+            None => {
+                const $LEN: usize = 1;
+                for $at in 0..$len {
+                    $work;
+                }
+            }
+        }
+    }};
+}
+
 mod geometry;
 mod maximum;
 mod places;
@@ -20,6 +47,7 @@ use smallvec::SmallVec;
 pub use geometry::{OutputSize, Pooling, Window};
 pub use unpool::Unpooling;
 
+use crate::reduce::sum;
 use crate::storage::Storage;
 use crate::{Float, par, simd};
 pub(crate) use geometry::check_input;
@@ -54,7 +82,11 @@ pub(crate) fn avg_pool<T: Float>(geo: &Pooling, divisor: Divisor, x: &[T], y: &m
             || {
                 let x = x[task * planes.in_a_task() * planes.in_len..].chunks_exact(planes.in_len);
                 for (x, y) in x.zip(y.chunks_exact_mut(planes.out_len)) {
-                    planes.average(x, y, &divisors, sums);
+                    match planes.shape {
+                        Shape::Whole => y[0] = sum(x) / divisors.of_all(&planes),
+                        Shape::Squares => planes.average_squares(x, y, divisors.of_all(&planes)),
+                        Shape::Any => planes.average(x, y, &divisors, sums),
+                    }
                 }
             },
         )
@@ -77,11 +109,25 @@ pub(crate) fn avg_pool_adjoint<T: Float>(geo: &Pooling, divisor: Divisor, g: &[T
             || {
                 let g = g[task * planes.in_a_task() * planes.out_len..].chunks_exact(planes.out_len);
                 for (gx, g) in gx.chunks_exact_mut(planes.in_len).zip(g) {
-                    planes.spread(g, gx, &divisors, shares);
+                    match planes.shape {
+                        Shape::Whole => gx.fill(g[0] / divisors.of_all(&planes)),
+                        Shape::Squares => planes.spread_squares(g, gx, divisors.of_all(&planes)),
+                        Shape::Any => planes.spread(g, gx, &divisors, shares),
+                    }
                 }
             },
         )
     });
+}
+
+/// What the outputs of a plane see, for loops of their own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// All of the plane, the only one there is.
+    Whole,
+    /// Squares of four side by side, in a plane that is one layer deep.
+    Squares,
+    Any,
 }
 
 /// The loops over one plane.
@@ -96,8 +142,7 @@ struct Planes {
     steps: [usize; 3],
     /// Whether the outputs of a line see neighbouring pairs.
     pairs: bool,
-    /// Whether the outputs of a plane, which is one layer deep, see squares of four side by side.
-    squares: bool,
+    shape: Shape,
 }
 
 impl Planes {
@@ -114,12 +159,22 @@ impl Planes {
             let pair = |(o, r): (usize, &Reach)| r.start == 2 * o && r.end == 2 * o + 2;
             steps[axis] == 1 && reaches[axis].iter().enumerate().all(pair)
         };
+        let whole = |axis: usize| {
+            steps[axis] == 1 && matches!(reaches[axis][..], [r] if r.start == 0 && r.end == input[axis])
+        };
+        let shape = if (0..3).all(whole) {
+            Shape::Whole
+        } else if input[0] == 1 && pairs(1) && pairs(2) {
+            Shape::Squares
+        } else {
+            Shape::Any
+        };
         Some(Self {
             input,
             in_len: input.iter().product(),
             out_len: reaches.iter().map(|reaches| reaches.len()).product(),
             pairs: pairs(2),
-            squares: input[0] == 1 && pairs(1) && pairs(2),
+            shape,
             reaches,
             steps,
         })
@@ -144,6 +199,42 @@ impl Planes {
         (depth.start..depth.end).step_by(deep_step).flat_map(move |d| {
             (height.start..height.end).step_by(high_step).map(move |h| (d * high + h) * wide)
         })
+    }
+
+    /// As [`average`](Self::average), for [`Shape::Squares`].
+    #[inline(always)]
+    fn average_squares<T: Float>(&self, x: &[T], y: &mut [T], divisor: T) {
+        let (wide, out) = (self.input[2], self.reaches[2].len());
+        for (x, y) in x.chunks_exact(2 * wide).zip(y.chunks_exact_mut(out)) {
+            let (top, bottom) = x.split_at(wide);
+            let (top, bottom) = (top.as_chunks::<2>().0, bottom.as_chunks::<2>().0);
+            in_blocks!(out, |at, LEN| {
+                let (top, bottom) = (&top[at..][..LEN], &bottom[at..][..LEN]);
+                let block: [T; LEN] = std::array::from_fn(|i| {
+                    ((top[i][0] + bottom[i][0]) + (top[i][1] + bottom[i][1])) / divisor
+                });
+                y[at..][..LEN].copy_from_slice(&block);
+            });
+        }
+    }
+
+    /// As [`spread`](Self::spread), for [`Shape::Squares`].
+    #[inline(always)]
+    fn spread_squares<T: Float>(&self, g: &[T], gx: &mut [T], divisor: T) {
+        let (wide, out) = (self.input[2], self.reaches[2].len());
+        let mut lines = gx.chunks_exact_mut(2 * wide);
+        for (gx, g) in lines.by_ref().zip(g.chunks_exact(out)) {
+            let (top, bottom) = gx.split_at_mut(wide);
+            let (top, rest_of_top) = top.as_chunks_mut::<2>();
+            let (bottom, rest_of_bottom) = bottom.as_chunks_mut::<2>();
+            in_blocks!(out, |at, LEN| {
+                let shares: [[T; 2]; LEN] = std::array::from_fn(|i| [g[at..][..LEN][i] / divisor; 2]);
+                top[at..][..LEN].copy_from_slice(&shares);
+                bottom[at..][..LEN].copy_from_slice(&shares);
+            });
+            rest_of_top.iter_mut().chain(rest_of_bottom).for_each(|rest| *rest = T::ZERO);
+        }
+        lines.into_remainder().fill(T::ZERO);
     }
 
     /// Adds up the lines that a line of outputs sees, then what each output sees of that sum.
@@ -210,6 +301,13 @@ impl<T: Float> Divisors<T> {
         assert_eq!(planes.steps, [1; 3], "windows to average are not dilated");
         let width = planes.reaches[2].iter().map(|reach| T::from_f64(extent(divisor, reach))).collect();
         Self { divisor, width }
+    }
+
+    /// The divisor of windows that all count as many.
+    #[inline(always)]
+    fn of_all(&self, planes: &Planes) -> T {
+        let first = planes.lines().next().and_then(|reach| self.of_line(reach).next());
+        first.expect("there is a window")
     }
 
     /// The divisors of a line of outputs.

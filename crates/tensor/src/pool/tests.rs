@@ -175,6 +175,7 @@ fn the_adjoint_of_the_average_is_its_adjoint() {
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let mut poolings: Vec<Pooling> = (0..200).map(|_| random(&mut rng, false).0).collect();
     poolings.push(Pooling::adaptive("test", &[2, 3, 5, 7, 4], [2, 3, 6]).unwrap());
+    poolings.push(Pooling::adaptive("test", &[2, 3, 5, 7, 4], [1, 1, 1]).unwrap());
     poolings.push(Pooling::average("test", &[2, 3, 5, 7, 4], Window::from([2, 3, 2])).unwrap());
     poolings.push(Pooling::average("test", &[2, 3, 9], Window { stride: [1], ..Window::from([4]) }).unwrap());
     for geo in poolings {
@@ -198,6 +199,30 @@ fn adaptive_windows_cover_the_input_evenly() {
     assert_eq!(geo.output(), [2, 3, 1, 1]);
     let x: Vec<f64> = (0..144).map(f64::from).collect();
     assert_eq!(max(&geo, &x).1, [23; 6]);
+}
+
+#[test]
+fn one_window_over_all_of_a_plane_averages_it_whatever_its_size() {
+    for len in (1..70).chain([255, 1000]) {
+        let geo = Pooling::adaptive("test", &[2, 1, len], [1]).unwrap();
+        let x: Vec<f64> = (0..2 * len).map(|i| (i * i % 17) as f64).collect();
+        let mean = |x: &[f64]| x.iter().sum::<f64>() / len as f64;
+        let expected = [mean(&x[..len]), mean(&x[len..])];
+        assert_eq!(average(&geo, Divisor::IncludePadding, &x), expected, "{len}");
+        let g = [1.0, 2.0].map(|g| g / len as f64);
+        let spread = spread(&geo, Divisor::IncludePadding, &[1.0, 2.0]);
+        assert!(spread[..len].iter().all(|&s| s == g[0]) && spread[len..].iter().all(|&s| s == g[1]));
+    }
+}
+
+#[test]
+fn what_is_picked_is_put_back_where_it_was_and_adds_up() {
+    let places = [0, 2, 2, 1, 1, 1u32];
+    let (mut picked, mut put) = ([0.0; 6], [f32::NAN; 8]);
+    pick(2, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], &places, &mut picked);
+    assert_eq!(picked, [1.0, 3.0, 3.0, 6.0, 6.0, 6.0]);
+    add_at(2, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &places, &mut put);
+    assert_eq!(put, [1.0, 0.0, 5.0, 0.0, 0.0, 15.0, 0.0, 0.0]);
 }
 
 #[test]
