@@ -207,7 +207,8 @@ impl<T: Float> Var<T> {
     /// As [`global_avg_pool`](Self::global_avg_pool).
     #[track_caller]
     pub fn global_max_pool(&self) -> Result<Var<T>> {
-        self.planes_of_channels("global_max_pool")?.adaptive_max_pool([1])?.0.squeeze(2)
+        let x = self.planes_of_channels("global_max_pool")?;
+        x.maxima(&Pooling::adaptive("adaptive_max_pool1d", x.shape(), [1])?)?.squeeze(2)
     }
 
     /// `[n, c, …]` as `[n, c, elements]`.
