@@ -15,8 +15,6 @@ use crate::par;
 use crate::simd::{self, Level, Vector, Vectorised};
 use crate::storage::Storage;
 
-/// Vectors of a tile of results.
-const ACROSS: usize = 3;
 /// Channels and taps of a tile of the weight's gradient.
 const CHANNELS: usize = 4;
 const TAPS: usize = 5;
@@ -26,6 +24,8 @@ const LANES: usize = 16;
 const LAID_OUT: usize = 256 * 1024;
 /// Elements that stay in the first-level cache.
 const AT_HAND: usize = 8 * 1024;
+/// Images below which the channels of an image are divided among threads.
+const FEW: usize = 4;
 /// Partial sums of the weight that can be computed at the same time.
 const PARTS: usize = 4;
 /// Multiplications and additions that take the time of one simple operation (see [`par::GRAIN`]).
@@ -143,7 +143,26 @@ impl Direct {
 
     /// Lays out some images, where the padding is 0 already.
     fn lay_out(&self, from: &[f32], to: &mut [f32]) {
-        simd::vectorised(self.level, LayOut { of: self, from, to });
+        let wide = self.geo.axes[2];
+        if wide.stride == 1 {
+            return self.copy_lines((from, wide.input), (to, self.layout.len()), &self.lines);
+        }
+        let channels = from.chunks_exact(self.geo.in_plane()).zip(to.chunks_exact_mut(self.layout.len()));
+        for (from, to) in channels {
+            for (from, &line) in from.chunks_exact(wide.input).zip(&self.lines) {
+                for remainder in 0..wide.stride.min(wide.input) {
+                    let column = |column| self.layout.at([0, 0, wide.before + column]);
+                    let to = &mut to[line - column(0) + column(remainder)..];
+                    let from = from[remainder..].iter().step_by(wide.stride);
+                    to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+                }
+            }
+        }
+    }
+
+    /// Copies planes of lines of `wide` elements to planes of `len` elements, each line to its place.
+    fn copy_lines(&self, (from, wide): (&[f32], usize), (to, len): (&mut [f32], usize), lines: &[usize]) {
+        simd::vectorised(self.level, CopyLines { from, wide, to, len, lines });
     }
 
     /// y from x and w, or x from w and y.
@@ -155,34 +174,47 @@ impl Direct {
         if let Some(bias) = bias {
             first_sums.make_mut()[..bias.len()].copy_from_slice(bias);
         }
-        let image = self.geo.out_channels * self.geo.out_plane();
+        let (plane, depth) = (self.geo.out_plane(), self.geo.in_channels * self.taps.len());
+        let image = self.geo.out_channels * plane;
+        let panels = |x: &[f32], first: usize, to: &mut [f32]| {
+            let panels = weight.chunks_exact(rows * depth).zip(first_sums.chunks_exact(rows)).skip(first);
+            for ((panel, bias), to) in panels.zip(to.chunks_mut(rows * plane)) {
+                self.convolve_channels(Planes { of: self, x, panel, bias, to }, rows);
+            }
+        };
+        if self.geo.batch < FEW {
+            let mut x = Storage::filled(self.laid_out() + LANES, 0.0);
+            for (from, to) in from.chunks_exact(self.image()).zip(to.chunks_exact_mut(image)) {
+                self.lay_out(from, x.make_mut());
+                par::rows(to, rows * plane, rows * plane * depth / PER_OPERATION, |first, to| {
+                    panels(&x, first, to)
+                });
+            }
+            return;
+        }
         par::rows(to, image, self.cost(), |first, to| {
             let mut x = Storage::filled(self.laid_out() + LANES, 0.0);
-            let x = x.make_mut();
             for (nth, to) in to.chunks_exact_mut(image).enumerate() {
-                self.lay_out(&from[(first + nth) * self.image()..][..self.image()], x);
-                self.convolve_image(x, (&weight, &first_sums), rows, to);
+                self.lay_out(&from[(first + nth) * self.image()..][..self.image()], x.make_mut());
+                panels(&x, 0, to);
             }
         });
     }
 
-    /// The results of one laid out image.
-    fn convolve_image(&self, x: &[f32], (weight, bias): (&[f32], &[f32]), rows: usize, to: &mut [f32]) {
-        let panels = weight.chunks_exact(rows * self.geo.in_channels * self.taps.len());
-        let channels = to.chunks_mut(rows * self.geo.out_plane()).zip(bias.chunks_exact(rows));
-        for (panel, (to, bias)) in panels.zip(channels) {
-            let of = Planes { of: self, x, panel, bias, to };
-            match rows {
-                1 => simd::vectorised(self.level, Rows::<1>(of)),
-                2 => simd::vectorised(self.level, Rows::<2>(of)),
-                3 => simd::vectorised(self.level, Rows::<3>(of)),
-                4 => simd::vectorised(self.level, Rows::<4>(of)),
-                5 => simd::vectorised(self.level, Rows::<5>(of)),
-                6 => simd::vectorised(self.level, Rows::<6>(of)),
-                7 => simd::vectorised(self.level, Rows::<7>(of)),
-                8 => simd::vectorised(self.level, Rows::<8>(of)),
-                _ => unreachable!("{rows} channels at a time"),
-            }
+    /// The results of some channels.
+    fn convolve_channels(&self, of: Planes<'_>, rows: usize) {
+        let level = self.level;
+        match (rows, level) {
+            (1, _) => simd::vectorised(level, Rows::<1, 4>(of)),
+            (2, _) => simd::vectorised(level, Rows::<2, 4>(of)),
+            (3, _) => simd::vectorised(level, Rows::<3, 4>(of)),
+            (4, Level::Avx512) => simd::vectorised(level, Rows::<4, 4>(of)),
+            (4, _) => simd::vectorised(level, Rows::<4, 3>(of)),
+            (5, _) => simd::vectorised(level, Rows::<5, 4>(of)),
+            (6, _) => simd::vectorised(level, Rows::<6, 4>(of)),
+            (7, _) => simd::vectorised(level, Rows::<7, 3>(of)),
+            (8, _) => simd::vectorised(level, Rows::<8, 3>(of)),
+            _ => unreachable!("{rows} channels at a time"),
         }
     }
 
@@ -190,20 +222,26 @@ impl Direct {
     fn weights(&self, w: &[f32], rows: usize) -> Storage<f32> {
         let (from, to, taps) = (self.geo.in_channels, self.geo.out_channels, self.taps.len());
         let mut weight = Storage::unspecified(to.next_multiple_of(rows) * from * taps);
-        for (block, panel) in weight.make_mut().chunks_exact_mut(rows * from * taps).enumerate() {
-            for r in 0..rows {
-                // A channel that is missing repeats the last.
-                let k = (block * rows + r).min(to - 1);
-                let panel = panel[r..].iter_mut().step_by(rows);
-                match self.slot {
-                    Slot::Input => {
-                        let of = |c: usize| w[(c * to + k) * taps..][..taps].iter().rev();
-                        panel.zip((0..from).flat_map(of)).for_each(|(panel, &w)| *panel = w);
-                    }
-                    Slot::Output | Slot::Weight => {
-                        panel.zip(&w[k * from * taps..]).for_each(|(panel, &w)| *panel = w);
+        let depth = from * taps;
+        for (block, panel) in weight.make_mut().chunks_exact_mut(rows * depth).enumerate() {
+            let channels = rows.min(to - block * rows);
+            match self.slot {
+                Slot::Input => {
+                    for (c, panel) in panel.chunks_exact_mut(rows * taps).enumerate() {
+                        for r in 0..channels {
+                            let w = w[(c * to + block * rows + r) * taps..][..taps].iter().rev();
+                            panel[r..].iter_mut().step_by(rows).zip(w).for_each(|(panel, &w)| *panel = w);
+                        }
                     }
                 }
+                Slot::Output | Slot::Weight => {
+                    let w = &w[block * rows * depth..][..channels * depth];
+                    simd::vectorised(self.level, Transpose { from: w, to: panel, width: rows });
+                }
+            }
+            if channels < rows {
+                // A channel that is missing has taps of 0.
+                panel.chunks_exact_mut(rows).for_each(|panel| panel[channels..].fill(0.0));
             }
         }
         weight
@@ -240,12 +278,7 @@ impl Direct {
             let count = some.min(images.end - first);
             self.lay_out(&x[first * self.image()..][..count * self.image()], laid_out);
             let y = &y[first * to * self.geo.out_plane()..][..count * to * self.geo.out_plane()];
-            for (plane, to) in y.chunks_exact(self.geo.out_plane()).zip(gradients.chunks_exact_mut(places)) {
-                let wide = self.geo.axes[2].output;
-                for (y, &line) in plane.chunks_exact(wide).zip(&self.result_lines) {
-                    to[line..][..wide].copy_from_slice(y);
-                }
-            }
+            self.copy_lines((y, self.geo.axes[2].output), (gradients, places), &self.result_lines);
             let [begins, ends] = [first == images.start, first + count == images.end];
             for k in (0..to).step_by(rows) {
                 let channels = rows.min(to - k);
@@ -276,39 +309,53 @@ impl Direct {
     }
 }
 
-/// Images to be laid out.
-struct LayOut<'a> {
-    of: &'a Direct,
+/// A matrix to be transposed to rows of `width` elements, of which it may have fewer rows.
+struct Transpose<'a> {
     from: &'a [f32],
     to: &'a mut [f32],
+    width: usize,
 }
 
-impl Vectorised for LayOut<'_> {
+impl Vectorised for Transpose<'_> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { of: Direct { geo, layout, lines, .. }, from, to } = self;
-        let wide = geo.axes[2];
-        for (from, to) in from.chunks_exact(geo.in_plane()).zip(to.chunks_exact_mut(layout.len())) {
-            for (from, &line) in from.chunks_exact(wide.input).zip(lines) {
-                if wide.stride == 1 {
-                    let to = &mut to[line..][..wide.input];
-                    for column in (0..wide.input).step_by(V::LANES) {
-                        // SAFETY: both lines have `wide.input` elements; the mask leaves out what is beyond.
-                        unsafe {
-                            let mask = V::mask(wide.input - column);
-                            let x = V::load_part(from.as_ptr().add(column), mask);
-                            x.store_part(to.as_mut_ptr().add(column), mask);
-                        }
+        let Self { from, to, width } = self;
+        let depth = to.len() / width;
+        assert!(from.len().is_multiple_of(depth) && from.len() / depth <= width);
+        // SAFETY: the assertion: as many rows as there are, no more than the width, each of `depth` elements.
+        unsafe {
+            simd::transpose::<V>((from.as_ptr(), depth), (to.as_mut_ptr(), width), from.len() / depth, depth)
+        }
+    }
+}
+
+/// The lines of some planes, to be copied to their places in larger planes.
+struct CopyLines<'a> {
+    from: &'a [f32],
+    wide: usize,
+    to: &'a mut [f32],
+    len: usize,
+    lines: &'a [usize],
+}
+
+impl Vectorised for CopyLines<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { from, wide, to, len, lines } = self;
+        for (from, to) in from.chunks_exact(wide * lines.len()).zip(to.chunks_exact_mut(len)) {
+            for (from, &line) in from.chunks_exact(wide).zip(lines) {
+                let to = &mut to[line..][..wide];
+                for column in (0..wide).step_by(V::LANES) {
+                    // SAFETY: both lines have `wide` elements; the mask leaves out what is beyond.
+                    unsafe {
+                        let mask = V::mask(wide - column);
+                        let x = V::load_part(from.as_ptr().add(column), mask);
+                        x.store_part(to.as_mut_ptr().add(column), mask);
                     }
-                    continue;
-                }
-                for remainder in 0..wide.stride.min(wide.input) {
-                    let column = |column| layout.at([0, 0, wide.before + column]);
-                    let to = &mut to[line - column(0) + column(remainder)..];
-                    let from = from[remainder..].iter().step_by(wide.stride);
-                    to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
                 }
             }
         }
@@ -328,46 +375,50 @@ struct Planes<'a> {
     to: &'a mut [f32],
 }
 
-/// `R` channels of results.
-struct Rows<'a, const R: usize>(Planes<'a>);
+/// `R` channels of results, `S` vectors of places at a time.
+struct Rows<'a, const R: usize, const S: usize>(Planes<'a>);
 
-impl<const R: usize> Vectorised for Rows<'_, R> {
+impl<const R: usize, const S: usize> Vectorised for Rows<'_, R, S> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         let Planes { of, x, panel, bias, to } = self.0;
-        let (geo, layout, taps) = (&of.geo, &of.layout, &of.taps[..]);
-        let (plane, wide, len) = (geo.out_plane(), geo.axes[2].output, layout.len());
+        let (geo, taps, len) = (&of.geo, &of.taps[..], of.layout.len());
+        let (plane, wide) = (geo.out_plane(), geo.axes[2].output);
         assert!(x.len() >= of.laid_out() + LANES && panel.len() == R * geo.in_channels * taps.len());
-        assert!(bias.len() == R);
+        assert!(bias.len() == R && to.len().is_multiple_of(plane) && to.len() / plane <= R);
         let (rows, to) = (to.len() / plane, to.as_mut_ptr());
-        let (places, mut line) = (of.places, 0);
-        for place in (0..places).step_by(ACROSS * V::LANES) {
-            let vectors = (places - place).div_ceil(V::LANES).min(ACROSS);
+        let mut tile = [[[0.0f32; LANES]; S]; R];
+        let mut line = 0;
+        for place in (0..of.places).step_by(S * V::LANES) {
+            let end = (place + S * V::LANES).min(of.places);
+            let vectors = (end - place).div_ceil(V::LANES);
+            let tile = tile.as_mut_ptr().cast::<f32>();
+            let step = S * LANES;
             // SAFETY: the layout holds the places of the results plus every tap's offset, up to `LANES` more; a
-            // vector that is missing repeats the last. The panel holds `R` numbers for each channel and tap. The
-            // masks leave those lanes of a vector that are results of the line, in each of the `rows` planes.
+            // vector that is missing repeats the last. The panel holds `R` numbers for each channel and tap, and
+            // the tile `R` rows of `S` vectors, in which the lines of results are found again that lie here.
             unsafe {
-                let mut at = [0; ACROSS];
-                for s in 0..ACROSS {
+                let mut at = [0; S];
+                for s in 0..S {
                     at[s] = s.min(vectors - 1) * V::LANES;
                 }
-                let mut sums = [[V::zero(); ACROSS]; R];
+                let mut sums = [[V::zero(); S]; R];
                 for r in 0..R {
-                    sums[r] = [V::splat(&bias[r]); ACROSS];
+                    sums[r] = [V::splat(&bias[r]); S];
                 }
                 let (mut w, mut x) = (panel.as_ptr(), x.as_ptr().add(place));
                 for _ in 0..geo.in_channels {
                     for &tap in taps {
                         let from = x.wrapping_add(tap);
-                        let mut row = [V::zero(); ACROSS];
-                        for s in 0..ACROSS {
+                        let mut row = [V::zero(); S];
+                        for s in 0..S {
                             row[s] = V::load(from.wrapping_add(at[s]));
                         }
                         for r in 0..R {
                             let factor = V::splat(w.wrapping_add(r));
-                            for s in 0..ACROSS {
+                            for s in 0..S {
                                 sums[r][s] = factor.mul_add(row[s], sums[r][s]);
                             }
                         }
@@ -375,27 +426,27 @@ impl<const R: usize> Vectorised for Rows<'_, R> {
                     }
                     x = x.wrapping_add(len);
                 }
-                for s in 0..ACROSS {
-                    let (first, end) = (place + s * V::LANES, place + (s + 1) * V::LANES);
-                    // The lines of which results lie here.
-                    while let Some(&start) = of.result_lines.get(line)
-                        && start < end
-                    {
-                        let (from, until) = (start.max(first), (start + wide).min(end));
-                        if from < until {
-                            let mask = V::mask_between(from - first, until - first);
-                            let to = to.wrapping_add(line * wide).wrapping_add(first).wrapping_sub(start);
-                            for r in 0..R {
-                                if r < rows {
-                                    sums[r][s].store_part(to.wrapping_add(r * plane), mask);
-                                }
-                            }
-                        }
-                        if start + wide > end {
-                            break;
-                        }
-                        line += 1;
+                for r in 0..R {
+                    for s in 0..S {
+                        sums[r][s].store(tile.add(r * step + s * V::LANES));
                     }
+                }
+                // The first line may have begun before, the last may go on.
+                while let Some(&start) = of.result_lines.get(line)
+                    && start < end
+                {
+                    let (from, until) = (start.max(place), (start + wide).min(end));
+                    for column in (from..until).step_by(V::LANES) {
+                        let mask = V::mask(until - column);
+                        let (from, to) = (tile.add(column - place), to.add(line * wide + column - start));
+                        for r in 0..rows {
+                            V::load_part(from.add(r * step), mask).store_part(to.add(r * plane), mask);
+                        }
+                    }
+                    if start + wide > end {
+                        break;
+                    }
+                    line += 1;
                 }
             }
         }

@@ -14,8 +14,6 @@ pub(crate) trait Vector: Copy {
 
     /// The mask of the first `lanes` lanes, or of all if there are fewer.
     unsafe fn mask(lanes: usize) -> Self::Mask;
-    /// The mask of the lanes from `first` to `end`.
-    unsafe fn mask_between(first: usize, end: usize) -> Self::Mask;
     unsafe fn zero() -> Self;
     /// The value at `from` in all lanes.
     unsafe fn splat(from: *const f32) -> Self;
@@ -49,11 +47,6 @@ impl Vector for __m512 {
     #[inline(always)]
     unsafe fn mask(lanes: usize) -> __mmask16 {
         if lanes >= 16 { !0 } else { (1 << lanes) - 1 }
-    }
-    #[inline(always)]
-    unsafe fn mask_between(first: usize, end: usize) -> __mmask16 {
-        // SAFETY: the trait's contract.
-        unsafe { Self::mask(end) & !Self::mask(first) }
     }
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -142,11 +135,6 @@ impl Vector for __m256 {
         static LANES: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
         // SAFETY: the trait's contract; eight elements from one of the first nine on are within the sixteen.
         unsafe { _mm256_loadu_si256(LANES.as_ptr().add(8 - lanes.min(8)).cast()) }
-    }
-    #[inline(always)]
-    unsafe fn mask_between(first: usize, end: usize) -> __m256i {
-        // SAFETY: the trait's contract.
-        unsafe { _mm256_andnot_si256(Self::mask(first), Self::mask(end)) }
     }
     #[inline(always)]
     unsafe fn zero() -> Self {

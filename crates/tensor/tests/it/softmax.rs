@@ -71,7 +71,10 @@ fn a_row_of_any_length_is_normalised_and_a_nan_anywhere_spreads_over_it() {
         };
         assert_close("softmax", &row(None).softmax(1).unwrap(), &naive(&row(None), 1));
         for nan in [0, len / 2, len - 1] {
-            assert!(row(Some(nan)).softmax(1).unwrap().as_slice().iter().all(|y| y.is_nan()), "{nan} of {len}");
+            assert!(
+                row(Some(nan)).softmax(1).unwrap().as_slice().iter().all(|y| y.is_nan()),
+                "{nan} of {len}"
+            );
         }
     }
 }
