@@ -58,9 +58,13 @@ const PARALLEL: usize = 1 << 20;
 
 /// A part of C is divided further if it is more than this share of the product, and of so many
 /// multiplications and additions, rows or columns.
-const SHARES: usize = 16;
+const SHARES: usize = 8;
 const PART: usize = 1 << 20;
 const PART_LEN: usize = 48;
+
+/// Multiplications and additions from which operands are packed once for all parts of C instead of by each part:
+/// in smaller products, fetching from another core what it has packed takes longer.
+const LARGE: usize = 1 << 26;
 
 /// C = Aᵀ·B or C += Aᵀ·B, where `a` is depth × rows of C and `b` depth × columns of C.
 ///
@@ -72,10 +76,9 @@ pub(super) fn multiply<K: Kernel>(
     c: MatMut<'_, K::Scalar>,
     write: Write,
 ) {
-    // Parts of C beside or below each other read the same lanes, which are packed once for all of them.
     let (packed_a, packed_b);
     let (mut a, mut b) = (a, b);
-    if is_parallel(a.lanes(), b.lanes(), b.depth()) {
+    if multiplications(a.lanes(), b.lanes(), b.depth()) >= LARGE && par::threads() > 1 {
         if let Operand::Source(source) = a {
             packed_a = Packed::new(source, K::MR, K::KC);
             a = Operand::Packed(&packed_a);
@@ -89,19 +92,18 @@ pub(super) fn multiply<K: Kernel>(
     divide(c, b.depth(), units, &|at, part| share(kernel, a, b, part, at, write));
 }
 
-/// Whether a product is computed on several threads.
-fn is_parallel(m: usize, n: usize, k: usize) -> bool {
-    m.saturating_mul(n).saturating_mul(k) >= PARALLEL && par::threads() > 1
+fn multiplications(m: usize, n: usize, k: usize) -> usize {
+    m.saturating_mul(n).saturating_mul(k)
 }
 
-/// Calls `work` with parts of C and where they begin: with all of C, or on several threads if it is worth it.
+/// Calls `work` with parts of C and where they begin, on several threads if that is worth it.
 pub(super) fn divide<T: Send>(
     c: MatMut<'_, T>,
     depth: usize,
     units: (usize, usize),
     work: &(impl Fn((usize, usize), MatMut<'_, T>) + Sync),
 ) {
-    if !is_parallel(c.rows(), c.cols(), depth) {
+    if multiplications(c.rows(), c.cols(), depth) < PARALLEL || par::threads() == 1 {
         return work((0, 0), c);
     }
     let most = (PART / depth).max(c.rows() * c.cols() / SHARES);
@@ -126,7 +128,7 @@ fn halve<'a, T>(
     (row, col): (usize, usize),
     most: usize,
     units: (usize, usize),
-    parts: &mut SmallVec<[Part<'a, T>; 2 * SHARES]>,
+    parts: &mut SmallVec<[Part<'a, T>; 16]>,
 ) {
     let (m, n) = (c.rows(), c.cols());
     if m * n <= most || m.max(n) < 2 * PART_LEN {
