@@ -39,7 +39,7 @@ pub use layout::Slice;
 pub use matmul::Transposed;
 pub use norm::{Groups, Moments, Source};
 pub use pad::PaddingMode;
-pub use par::{set_num_threads, with_threads};
+pub use par::{set_num_threads, share_out, with_threads};
 pub use pool::{Divisor, OutputSize, Pooling, Unpooling, Window};
 pub use reduce::{Axes, Reduced, keepdim};
 pub use resample::{Interpolation, Resampling, Resize};

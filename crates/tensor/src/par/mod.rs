@@ -47,6 +47,18 @@ pub fn with_threads<R>(threads: usize, f: impl FnOnce() -> R) -> Result<R> {
     Ok(with_team(Arc::new(Team::new(threads)), f))
 }
 
+/// Calls `work` with every number below `tasks` on the threads of the kernels, for work at large: what a task calls
+/// is not divided again, but a single task's is. Which thread does which task, and when, is not known.
+///
+/// # Panics
+/// If a task does, once all others have ended.
+pub fn share_out(tasks: usize, work: impl Fn(usize) + Sync) {
+    match threads() {
+        threads if threads == 1 || tasks <= 1 => (0..tasks).for_each(work),
+        _ => team(|team| alone(|| team.run(tasks, &work))),
+    }
+}
+
 /// More threads than any machine has; starting them would take minutes.
 const MOST_THREADS: usize = 1024;
 

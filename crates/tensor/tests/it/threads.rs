@@ -1,6 +1,9 @@
 //! Results have the same bits at every number of threads.
 
-use retrograd_tensor::{ClassTargets, Groups, PaddingMode, Source, Tensor, keepdim, with_threads};
+use std::sync::Mutex;
+use std::thread;
+
+use retrograd_tensor::{ClassTargets, Groups, PaddingMode, Source, Tensor, keepdim, share_out, with_threads};
 
 use crate::oracle::rng;
 
@@ -107,4 +110,29 @@ fn every_operation_gives_the_same_bits_on_one_two_and_three_threads() {
             assert!(*one == several, "{name} differs on {threads} threads");
         }
     }
+}
+
+#[test]
+fn work_at_large_is_shared_out_once_with_kernels_inside_and_alone_within_a_task_of_rayon() {
+    let x = Tensor::<f32>::randn([40_000], &mut rng(81)).unwrap();
+    let expected = x.exp();
+    let done = Mutex::new(Vec::new());
+    let task = |i: usize| {
+        assert!(x.exp() == expected);
+        share_out(2, |_| assert!(x.exp() == expected));
+        done.lock().unwrap().push((i, thread::current().id()));
+    };
+    for tasks in [0, 1, 2, 9] {
+        for threads in 1..4 {
+            with_threads(threads, || share_out(tasks, task)).unwrap();
+            let mut order: Vec<usize> = done.lock().unwrap().drain(..).map(|(i, _)| i).collect();
+            order.sort();
+            assert!(order.into_iter().eq(0..tasks), "{tasks} tasks on {threads} threads");
+        }
+    }
+    let caller = rayon::scope(|_| {
+        share_out(9, task);
+        thread::current().id()
+    });
+    assert!(done.into_inner().unwrap().into_iter().eq((0..9).map(|i| (i, caller))));
 }
