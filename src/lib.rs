@@ -62,8 +62,8 @@ pub use retrograd_tensor as tensor;
 /// What a training program needs: `use retrograd::prelude::*;`.
 pub mod prelude {
     pub use crate::autograd::{
-        Buffer, Gradients, Op, Parameter, Reads, Tape, Var, grad, gradcheck, gradgradcheck, hessian, hvp,
-        jacobian, jvp, per_sample_gradients, vjp,
+        Buffer, Gradients, Op, Parameter, Reads, Shards, Tape, Var, grad, gradcheck, gradgradcheck, hessian,
+        hvp, jacobian, jvp, per_sample_gradients, vjp,
     };
     pub use crate::data::{DataLoader, Dataset, Images, digits};
     pub use crate::nn::init::{

@@ -249,6 +249,23 @@ mod training {
     }
 
     #[test]
+    fn a_step_in_shards_names_the_line_that_asked_for_it() {
+        says(Shards::new(0), "shards: expected at least one shard, found 0");
+        let mut shards = Shards::new(2).unwrap();
+        let (images, labels) = (Tensor::zeros([4, 2]).unwrap(), Tensor::from([0i64, 1, 2]));
+        let text = "shards: expected as many examples in each part of the batch, found 4 and 3";
+        says(shards.gradients(&(images.clone(), labels), |tape, (x, _)| Ok(tape.constant(x))), text);
+        let text = "shards: expected a batch [n, …], found a scalar";
+        says(shards.gradients(&Tensor::scalar(1.0), |tape, x| Ok(tape.constant(x))), text);
+        let text = "backward: expected a scalar, found shape [2, 2]";
+        says(shards.gradients(&images, |tape, x: Tensor| Ok(tape.leaf(x).exp())), text);
+        let text = "matmul: inner dimensions differ: [2, 2] · [3, 1] (2 ≠ 3)";
+        says(shards.gradients(&images, |tape, x: Tensor| tape.leaf(x).matmul(&zeros([3, 1]))), text);
+        let text = "backward: expected a scalar, found shape [1, 2]";
+        says(per_sample_gradients(&images, |x, _| Ok(x.exp())), text);
+    }
+
+    #[test]
     fn the_state_of_another_model_lists_all_that_is_wrong() {
         let mut model = net();
         let other: Linear = Linear::new(16, 10).build(&mut rng()).unwrap();

@@ -4,10 +4,14 @@
 //! Each takes a function of one variable and runs it once, on a tape of its own. With J = ∂y/∂x, a replay gives
 //! Jᵀ·u. That is linear in u, so a second replay, with respect to u, gives J·v.
 
-use retrograd_tensor::{Error, Float, Result, Shape, Slice, Tensor};
+use std::panic::Location;
+use std::sync::OnceLock;
+
+use retrograd_tensor::{Error, Float, Result, Shape, Tensor, share_out};
 
 use crate::replay::{grad_where_any, pulled_back};
-use crate::{Gradients, Tape, Var};
+use crate::shards::blame;
+use crate::{Batch, Gradients, Tape, Var};
 
 /// The vector-Jacobian product Jᵀ·u of `f` at `x`: gᵢ = Σⱼ uⱼ·∂yⱼ/∂xᵢ, of `x`'s shape. `u` has the shape of
 /// y = f(x).
@@ -136,7 +140,7 @@ pub fn hessian<T: Float>(f: impl FnOnce(&Var<T>) -> Result<Var<T>>, x: &Tensor<T
 
 /// The gradients of each example of a batch. `loss` gets example i, still with a batch axis: `[1, …]` of
 /// `batch`'s `[n, …]`, and i. Example i runs on a tape of its own, seeded with i; what comes out is to the last
-/// bit what [`backward`](Var::backward) gives there.
+/// bit what [`backward`](Var::backward) gives there. The examples are shared out to the threads.
 ///
 /// ```
 /// # use retrograd_autograd::{Parameter, per_sample_gradients};
@@ -153,18 +157,21 @@ pub fn hessian<T: Float>(f: impl FnOnce(&Var<T>) -> Result<Var<T>>, x: &Tensor<T
 #[track_caller]
 pub fn per_sample_gradients<T: Float>(
     batch: &Tensor<T>,
-    loss: impl Fn(&Var<T>, usize) -> Result<Var<T>>,
+    loss: impl Fn(&Var<T>, usize) -> Result<Var<T>> + Sync,
 ) -> Result<Vec<Gradients<T>>> {
     let Some(&examples) = batch.shape().first() else {
         return Err(Error::new("per_sample_gradients", "expected a batch [n, …], found a scalar"));
     };
-    let mut gradients = Vec::new();
-    for i in 0..examples {
-        let example = batch.slice(&[Slice::from(i as isize..i as isize + 1)])?;
-        let x = Tape::seeded(i as u64).constant(example);
-        gradients.push(loss(&x, i)?.backward()?);
-    }
-    Ok(gradients)
+    let (line, gradients) = (Location::caller(), vec![OnceLock::new(); examples]);
+    let example = |i: usize| {
+        let x = Tape::seeded(i as u64).constant(batch.rows(i..i + 1)?);
+        loss(&x, i)?.backward()
+    };
+    share_out(examples, |i| {
+        // Each example is one task's.
+        let _ = gradients[i].set(example(i).map_err(|error| blame(error, line)));
+    });
+    gradients.into_iter().map(|slot| slot.into_inner().expect("every example has had its turn")).collect()
 }
 
 #[track_caller]

@@ -15,6 +15,7 @@ mod ops;
 mod parameter;
 mod profile;
 mod replay;
+mod shards;
 mod tape;
 mod var;
 
@@ -31,5 +32,6 @@ pub use ops::{Elementwise, Needs, Unary};
 pub use parameter::{Buffer, ParamId, Parameter};
 pub use profile::{Profile, ProfileRow};
 pub use replay::{grad, grad_with};
+pub use shards::{Batch, Shards};
 pub use tape::Tape;
 pub use var::Var;

@@ -185,7 +185,7 @@ fn recorded<'a, T: Float>(op: &'static str, var: &'a Var<T>) -> Result<(&'a Tape
 
 /// What a replay from a scalar begins with: 1.
 #[track_caller]
-fn scalar_cotangent<T: Float>(op: &'static str, y: &Var<T>) -> Result<Tensor<T>> {
+pub(crate) fn scalar_cotangent<T: Float>(op: &'static str, y: &Var<T>) -> Result<Tensor<T>> {
     match y.numel() {
         1 => Ok(y.value().ones_like()),
         _ => Err(Error::new(op, format!("expected a scalar, found shape {}", y.shape()))),
