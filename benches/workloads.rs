@@ -34,7 +34,7 @@ const HELP: &str = "usage: cargo bench --bench workloads -- [--csv] [--list] [NA
 
   NAME    a full name, or a part of the names that --list prints; all of those if there is none.
           Full names are also train.NET.bN and infer.NET.bN of the networks lenet, smallcnn, vggish and mlp with any
-          batch N, and op.mmN.fwd and op.mmN.fwdbwd with any size N.
+          batch N, train.NET.bN.shardsS with any number of shards S, and op.mmN.fwd and op.mmN.fwdbwd with any size N.
   --csv   print workload,median_ms,p10_ms,iterations,peak_rss_mb
   --list  print the names only
 
@@ -134,6 +134,11 @@ fn workload(name: &str) -> Option<Prepare> {
         ["train", network, batch] => {
             let (network, batch) = (Network::named(network)?, number(batch, "b")?);
             Some(Box::new(move || training(network, batch)))
+        }
+        ["train", network, batch, shards] => {
+            let (network, batch) = (Network::named(network)?, number(batch, "b")?);
+            let shards = number(shards, "shards")?;
+            Some(Box::new(move || training_in_shards(network, batch, shards)))
         }
         ["infer", network, batch] => {
             let (network, batch) = (Network::named(network)?, number(batch, "b")?);
@@ -243,6 +248,24 @@ fn training(network: Network, batch: usize) -> Result<Step> {
         let loss = model.forward(&tape.constant(x.clone()))?.cross_entropy(&labels)?;
         optimizer.step(&mut model, &loss.backward()?)?;
         black_box(loss.item()?);
+        Ok(())
+    }))
+}
+
+/// The same step, the batch cut into shards, each on one thread.
+fn training_in_shards(network: Network, batch: usize, shards: usize) -> Result<Step> {
+    let rng = &mut StdRng::seed_from_u64(0);
+    let mut model = (network.build)(rng)?;
+    let x = Tensor::randn([&[batch], network.input].concat(), rng)?;
+    let batch = (x, labels(batch, 10, rng)?);
+    let mut shards = Shards::new(shards)?;
+    let mut optimizer = Sgd::new(0.01).momentum(0.9);
+    Ok(Box::new(move || {
+        let (loss, gradients) = shards.gradients(&batch, |tape, (x, labels)| {
+            model.forward(&tape.constant(x))?.cross_entropy(&labels)
+        })?;
+        optimizer.step(&mut model, &gradients)?;
+        black_box(loss);
         Ok(())
     }))
 }
