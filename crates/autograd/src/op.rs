@@ -63,6 +63,21 @@ pub trait Op<T: Float, const N: usize>: Sized + 'static {
     /// What the operations that it is made of return.
     fn vjp(&self, x: [&Var<T>; N], y: &Var<T>, g: &Var<T>, wants: [bool; N]) -> Result<[Option<Var<T>>; N]>;
 
+    /// As [`vjp`](Self::vjp), given the cotangent for good: where nothing is recorded and nobody shares it, a
+    /// result may be written over it.
+    ///
+    /// # Errors
+    /// As [`vjp`](Self::vjp).
+    fn vjp_owned(
+        &self,
+        x: [&Var<T>; N],
+        y: &Var<T>,
+        g: Var<T>,
+        wants: [bool; N],
+    ) -> Result<[Option<Var<T>>; N]> {
+        self.vjp(x, y, &g, wants)
+    }
+
     /// Which values [`vjp`](Self::vjp) reads to give the cotangents that `wants` names; the tape keeps no
     /// others.
     fn reads(&self, wants: [bool; N]) -> Reads<N> {
@@ -140,7 +155,7 @@ pub(crate) trait AnyOp<T: Float>: Any {
     fn name(&self) -> &'static str;
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>>;
     /// Gives the operands their cotangents.
-    fn vjp(&self, x: &mut [Operand<T>], y: &Var<T>, g: &Var<T>) -> Result<()>;
+    fn vjp(&self, x: &mut [Operand<T>], y: &Var<T>, g: Var<T>) -> Result<()>;
     fn held_bytes(&self) -> usize {
         0
     }
@@ -164,9 +179,9 @@ impl<T: Float, O: Op<T, N>, const N: usize> AnyOp<T> for Fixed<O, N> {
         self.0.forward(std::array::from_fn(|i| x[i]))
     }
 
-    fn vjp(&self, x: &mut [Operand<T>], y: &Var<T>, g: &Var<T>) -> Result<()> {
+    fn vjp(&self, x: &mut [Operand<T>], y: &Var<T>, g: Var<T>) -> Result<()> {
         let wants = std::array::from_fn(|i| x[i].wanted.is_some());
-        let cotangents = self.0.vjp(std::array::from_fn(|i| &x[i].x), y, g, wants)?;
+        let cotangents = self.0.vjp_owned(std::array::from_fn(|i| &x[i].x), y, g, wants)?;
         x.iter_mut().zip(cotangents).for_each(|(x, g)| x.cotangent = g);
         Ok(())
     }

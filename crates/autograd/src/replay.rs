@@ -325,8 +325,7 @@ impl<'a, T: Float> Replay<'a, T> {
                 leaf(key, None, g.clone());
             }
             if self.bench.operands.iter().any(|x| x.wanted.is_some()) {
-                self.pull_back(position, &step, &g)?;
-                drop(g);
+                self.pull_back(position, &step, g)?;
                 self.hand_on(&step)?;
             }
             self.bench.clear_step();
@@ -336,9 +335,9 @@ impl<'a, T: Float> Replay<'a, T> {
 
     /// Puts what the operation's pullback gives on the bench, looked at and timed where the tape is to.
     #[track_caller]
-    fn pull_back(&mut self, position: usize, step: &Step<T>, g: &Var<T>) -> Result<()> {
+    fn pull_back(&mut self, position: usize, step: &Step<T>, g: Var<T>) -> Result<()> {
         let Bench { operands, output, .. } = &mut self.bench;
-        let mut pull = || step.op.vjp(operands, output, g);
+        let pull = || step.op.vjp(operands, output, g);
         let pull = || if self.suspicious { self.tape.unsuspected(pull) } else { pull() };
         match self.tape.is_profiled() {
             true => self.tape.time_backward(step.op.name(), step.at, pull),

@@ -359,6 +359,12 @@ impl<T: Float> Tape<T> {
         Var::attached(y, self.clone(), Some(key))
     }
 
+    /// Whether the tape may keep, or look at, inputs that no pullback reads.
+    pub(crate) fn keeps_inputs(&self) -> bool {
+        let nodes = self.nodes();
+        nodes.is_observed() || nodes.segments.open_from().is_some()
+    }
+
     /// Shows an operation to whoever looks at all of them.
     #[cold]
     #[track_caller]

@@ -103,6 +103,13 @@ impl<T: Float> Var<T> {
         Self { key: None, ..self.clone() }
     }
 
+    /// The variable, of whose value only the shape is left, and the value.
+    pub(crate) fn without_value(mut self) -> (Self, Tensor<T>) {
+        let shape = Tensor::shape_only(self.shape().clone());
+        let value = std::mem::replace(&mut self.value, shape);
+        (self, value)
+    }
+
     /// A value computed from this variable alone, which shares its fate.
     pub(crate) fn of_the_same_pass(&self, value: Tensor<T>) -> Self {
         Self { value, tape: self.tape.clone(), key: self.key }

@@ -17,6 +17,16 @@ pub trait Layer<T: Float = f32>: Module<T> {
     /// If the shape of `x` does not fit.
     fn forward(&self, x: &Var<T>) -> Result<Var<T>>;
 
+    /// As [`forward`](Self::forward), given the input for good: an activation computes its output in the input's
+    /// memory where nothing else needs that. [`Sequential`](crate::Sequential) calls this between its layers.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    #[track_caller]
+    fn forward_owned(&self, x: Var<T>) -> Result<Var<T>> {
+        self.forward(&x)
+    }
+
     /// The output for a tensor, evaluated: nothing is recorded, dropout does nothing.
     ///
     /// # Errors
@@ -32,6 +42,12 @@ impl<T: Float, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         let line = Location::caller();
         (**self).forward(x).map_err(|error| blame(error, line))
+    }
+
+    #[track_caller]
+    fn forward_owned(&self, x: Var<T>) -> Result<Var<T>> {
+        let line = Location::caller();
+        (**self).forward_owned(x).map_err(|error| blame(error, line))
     }
 }
 
@@ -123,9 +139,9 @@ impl<T: Float> Layer<T> for Sequential<T> {
         let line = Location::caller();
         let mut y = x.clone();
         for (i, layer) in self.layers.iter().enumerate() {
-            y = match y.tape() {
-                Some(tape) => tape.within(i, || layer.forward(&y).and_then(sound)),
-                None => layer.forward(&y),
+            y = match y.tape().cloned() {
+                Some(tape) => tape.within(i, || layer.forward_owned(y).and_then(sound)),
+                None => layer.forward_owned(y),
             }
             .map_err(|error| blame(error.within(i), line))?;
         }

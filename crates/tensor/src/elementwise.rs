@@ -267,6 +267,34 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<T: Float> Tensor<T> {
+    /// As [`map`](Self::map), in the tensor's own memory unless that is shared.
+    pub fn into_map(mut self, f: impl Fn(T) -> T + Sync) -> Self {
+        if !self.is_unique() {
+            return self.map(f);
+        }
+        par::chunks(self.make_mut(), par::GRAIN, |_, x| {
+            let f = &f;
+            dispatch(
+                #[inline(always)]
+                || x.iter_mut().for_each(|x| *x = f(*x)),
+            )
+        });
+        self
+    }
+
+    /// As [`zip`](Self::zip) with a tensor of the same shape, in the tensor's own memory unless that is shared.
+    ///
+    /// # Errors
+    /// If the shapes differ.
+    #[track_caller]
+    pub fn into_zip(mut self, other: &Self, f: impl Fn(T, T) -> T + Sync) -> Result<Self> {
+        if self.is_unique() || self.shape() != other.shape() {
+            self.update_as("zip", other, f)?;
+            return Ok(self);
+        }
+        self.zip(other, f)
+    }
+
     /// `f` of every three elements of tensors of one shape.
     ///
     /// # Panics

@@ -21,7 +21,7 @@ impl<T: Float> AnyOp<T> for Concat {
         Tensor::concat(x, self.axis as isize)
     }
 
-    fn vjp(&self, x: &mut [Operand<T>], _: &Var<T>, g: &Var<T>) -> Result<()> {
+    fn vjp(&self, x: &mut [Operand<T>], _: &Var<T>, g: Var<T>) -> Result<()> {
         let mut begin = 0;
         for Operand { x, wanted, cotangent } in x {
             let end = begin + x.shape()[self.axis] as isize;

@@ -9,9 +9,10 @@ use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LN_10};
 
 use retrograd_tensor::{Float, Result, Tensor};
 
-use crate::Var;
+use super::activation::Relu;
 use crate::number::{Number, Scalar};
-use crate::op::{Op, Reads, apply_unchecked};
+use crate::op::{Fixed, Op, Reads, apply_unchecked, record};
+use crate::{Tape, Var};
 
 /// What a slope is computed from; the tape keeps nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,28 +62,39 @@ impl<T: Float, F: Elementwise> Op<T, 1> for Unary<F> {
         ))
     }
 
-    fn vjp(&self, [x]: [&Var<T>; 1], y: &Var<T>, g: &Var<T>, _: [bool; 1]) -> Result<[Option<Var<T>>; 1]> {
+    fn vjp(&self, x: [&Var<T>; 1], y: &Var<T>, g: &Var<T>, wants: [bool; 1]) -> Result<[Option<Var<T>>; 1]> {
+        self.vjp_owned(x, y, g.clone(), wants)
+    }
+
+    fn vjp_owned(
+        &self,
+        [x]: [&Var<T>; 1],
+        y: &Var<T>,
+        g: Var<T>,
+        _: [bool; 1],
+    ) -> Result<[Option<Var<T>>; 1]> {
         let f = self.0;
         if x.tape().is_some() || g.tape().is_some() {
             return Ok([Some(g.mul(&f.slope(x.clone(), y.clone()))?)]);
         }
+        let g = g.into_value();
         // What the slope does not need is NaN, so that a function that needs more than it says is found out.
         let gx = match F::NEEDS {
-            Needs::Nothing => g.value().map(
+            Needs::Nothing => g.into_map(
                 #[inline(always)]
                 |g| f.pull(g, T::NAN, T::NAN),
             ),
-            Needs::X => g.value().zip(
+            Needs::X => g.into_zip(
                 x.value(),
                 #[inline(always)]
                 |g, x| f.pull(g, x, T::NAN),
             )?,
-            Needs::Y => g.value().zip(
+            Needs::Y => g.into_zip(
                 y.value(),
                 #[inline(always)]
                 |g, y| f.pull(g, T::NAN, y),
             )?,
-            Needs::Both => g.value().zip3(
+            Needs::Both => g.zip3(
                 x.value(),
                 y.value(),
                 #[inline(always)]
@@ -163,6 +175,40 @@ impl<T: Float> Var<T> {
             ));
         }
         crate::var::or_panic(apply_unchecked(Unary(f), [self]))
+    }
+
+    /// As [`elementwise`](Self::elementwise), in this variable's memory where nothing else needs its value: not the
+    /// pullback, nor whoever shares it or looks at the tape.
+    #[track_caller]
+    pub fn into_elementwise<F: Elementwise>(self, f: F) -> Var<T> {
+        let needed = matches!(F::NEEDS, Needs::X | Needs::Both);
+        if needed || self.is_stale() || self.tape().is_some_and(Tape::keeps_inputs) {
+            return self.elementwise(f);
+        }
+        let (x, value) = self.without_value();
+        let y = value.into_map(
+            #[inline(always)]
+            move |x| f.value(x),
+        );
+        record(x.tape(), Fixed(Unary(f)), &[&x], &mut [x.is_recorded()], y)
+    }
+
+    /// As [`sigmoid`](Self::sigmoid), in this variable's memory where nothing else needs its value.
+    #[track_caller]
+    pub fn into_sigmoid(self) -> Var<T> {
+        self.into_elementwise(Sigmoid {})
+    }
+
+    /// As [`tanh`](Self::tanh), in this variable's memory where nothing else needs its value.
+    #[track_caller]
+    pub fn into_tanh(self) -> Var<T> {
+        self.into_elementwise(Tanh {})
+    }
+
+    /// As [`relu`](Self::relu), in this variable's memory where nothing else needs its value.
+    #[track_caller]
+    pub fn into_relu(self) -> Var<T> {
+        self.into_elementwise(Relu {})
     }
 
     /// −x.
