@@ -101,7 +101,7 @@ fn check_places(op: &'static str, shape: &Shape) -> Result<()> {
 
 /// The planes of `[n, c, …]` are the extents after the first two.
 impl<T: Float> Tensor<T> {
-    /// The elements at some `places` of each plane, counted flat: y[p][i] = x[p][places[p][i]].
+    /// The elements at some `places` of each plane, counted flat: `y[p][i] = x[p][places[p][i]]`.
     ///
     /// # Errors
     /// If there are not places for as many planes.

@@ -2,7 +2,7 @@
 
 use super::{Float, par};
 
-/// y[p][i] = x[p][places[p][i]] for each plane p.
+/// `y[p][i] = x[p][places[p][i]]` for each plane p.
 ///
 /// # Panics
 /// If a place lies outside its plane.
@@ -17,7 +17,7 @@ pub(crate) fn pick<T: Float>(planes: usize, x: &[T], places: &[u32], y: &mut [T]
     });
 }
 
-/// The adjoint of [`pick`]: y = zeros, and y[p][places[p][i]] += g[p][i] in the order of i.
+/// The adjoint of [`pick`]: y = zeros, and `y[p][places[p][i]] += g[p][i]` in the order of i.
 ///
 /// # Panics
 /// If a place lies outside its plane.
