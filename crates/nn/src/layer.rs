@@ -17,14 +17,11 @@ pub trait Layer<T: Float = f32>: Module<T> {
     /// If the shape of `x` does not fit.
     fn forward(&self, x: &Var<T>) -> Result<Var<T>>;
 
-    /// As [`forward`](Self::forward), given the input for good: an activation computes its output in the input's
-    /// memory where nothing else needs that. [`Sequential`](crate::Sequential) calls this between its layers.
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward).
-    #[track_caller]
-    fn forward_owned(&self, x: Var<T>) -> Result<Var<T>> {
-        self.forward(&x)
+    /// What computes the same as [`forward`](Self::forward) from an input that is given for good, in the input's
+    /// memory where nothing else needs that: an activation has such a function, most layers have none.
+    /// [`Sequential`](crate::Sequential) calls it between its layers.
+    fn in_place(&self) -> Option<fn(Var<T>) -> Var<T>> {
+        None
     }
 
     /// The output for a tensor, evaluated: nothing is recorded, dropout does nothing.
@@ -44,10 +41,8 @@ impl<T: Float, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
         (**self).forward(x).map_err(|error| blame(error, line))
     }
 
-    #[track_caller]
-    fn forward_owned(&self, x: Var<T>) -> Result<Var<T>> {
-        let line = Location::caller();
-        (**self).forward_owned(x).map_err(|error| blame(error, line))
+    fn in_place(&self) -> Option<fn(Var<T>) -> Var<T>> {
+        (**self).in_place()
     }
 }
 
@@ -139,9 +134,14 @@ impl<T: Float> Layer<T> for Sequential<T> {
         let line = Location::caller();
         let mut y = x.clone();
         for (i, layer) in self.layers.iter().enumerate() {
-            y = match y.tape().cloned() {
-                Some(tape) => tape.within(i, || layer.forward_owned(y).and_then(sound)),
-                None => layer.forward_owned(y),
+            let tape = y.tape().cloned();
+            let forward = || match layer.in_place() {
+                Some(overwrite) => Ok(overwrite(y)),
+                None => layer.forward(&y),
+            };
+            y = match tape {
+                Some(tape) => tape.within(i, || forward().and_then(sound)),
+                None => forward(),
             }
             .map_err(|error| blame(error.within(i), line))?;
         }

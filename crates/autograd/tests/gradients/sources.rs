@@ -38,7 +38,7 @@ fn tables(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The strings in the bodies of `fn name` and after `NAME`. Where there is none, the name must come from a
-/// table.
+/// table or be that of the operation inside.
 fn spelled(text: &str, file: &str) -> Vec<String> {
     let mut names = Vec::new();
     for part in text.split("fn name(&self) -> &'static str {").skip(1) {
@@ -54,8 +54,9 @@ fn spelled(text: &str, file: &str) -> Vec<String> {
 
 fn strings(body: &str, file: &str) -> Vec<String> {
     let found: Vec<String> = body.split('"').skip(1).step_by(2).map(String::from).collect();
-    let from_a_table = ["F::NAME", "L::NAME", "stringify!($name)", "$name"].contains(&body.trim());
-    assert!(!found.is_empty() || from_a_table, "{file}: no name can be read from `{}`", body.trim());
+    let from_elsewhere =
+        ["F::NAME", "L::NAME", "stringify!($name)", "$name", "self.0.name()"].contains(&body.trim());
+    assert!(!found.is_empty() || from_elsewhere, "{file}: no name can be read from `{}`", body.trim());
     found
 }
 

@@ -6,10 +6,10 @@ use retrograd_tensor::{Error, Float, Result, Tensor};
 
 use crate::{Layer, module};
 
-/// A row: documentation with an example, the layer, its formula on a variable, and on one that is given for good if
-/// that is another. `x` has any shape, `y` the same.
+/// A row: documentation with an example, the layer, its formula on a variable, and the function of a variable that is
+/// given for good if there is one. `x` has any shape, `y` the same.
 macro_rules! activations {
-    ($($(#[$doc:meta])* $Type:ident: |$x:ident| $y:expr $(, owned $owned:expr)?;)*) => {$(
+    ($($(#[$doc:meta])* $Type:ident: |$x:ident| $y:expr $(, in place $in_place:expr)?;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct $Type;
@@ -23,9 +23,8 @@ macro_rules! activations {
             }
 
             $(
-                #[track_caller]
-                fn forward_owned(&self, $x: Var<T>) -> Result<Var<T>> {
-                    Ok($owned)
+                fn in_place(&self) -> Option<fn(Var<T>) -> Var<T>> {
+                    Some($in_place)
                 }
             )?
         }
@@ -42,7 +41,7 @@ activations! {
     /// assert_eq!(y, Tensor::from([0.5, 1.0, 0.0]));
     /// # Ok::<(), retrograd_nn::Error>(())
     /// ```
-    Sigmoid: |x| x.sigmoid(), owned x.into_sigmoid();
+    Sigmoid: |x| x.sigmoid(), in place Var::into_sigmoid;
 
     /// y = (eˣ − e⁻ˣ)/(eˣ + e⁻ˣ), in (−1, 1); y' = 1 − y².
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html)
@@ -53,7 +52,7 @@ activations! {
     /// assert!((y - 0.6).abs() < 1e-12);
     /// # Ok::<(), retrograd_nn::Error>(())
     /// ```
-    Tanh: |x| x.tanh(), owned x.into_tanh();
+    Tanh: |x| x.tanh(), in place Var::into_tanh;
 
     /// y = max(0, x); y' = 1 for x > 0, else 0. NaN passes through.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html)
@@ -64,7 +63,7 @@ activations! {
     /// assert_eq!(y, Tensor::from([0.0, 0.0, 2.0]));
     /// # Ok::<(), retrograd_nn::Error>(())
     /// ```
-    ReLU: |x| x.relu(), owned x.into_relu();
+    ReLU: |x| x.relu(), in place Var::into_relu;
 
     /// y = min(max(0, x), 6); y' = 1 for 0 < x < 6, else 0.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html)
