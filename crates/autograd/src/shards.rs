@@ -26,16 +26,16 @@ use crate::{Gradients, Tape, Var};
 /// # use retrograd_autograd::{Parameter, Shards};
 /// # use retrograd_tensor::Tensor;
 /// let w = Parameter::new(Tensor::from([[1.0f32, -1.0]]));
-/// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
-/// let targets = Tensor::from([[0.0f32], [1.0], [0.0]]);
+/// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]);
+/// let targets = Tensor::from([[0.0f32], [1.0], [0.0], [1.0]]);
 ///
 /// let mut shards = Shards::seeded(2, 42)?;
 /// let (loss, gradients) = shards.gradients(&(x, targets), |tape, (x, targets)| {
 ///     let error = tape.constant(x).linear(&tape.parameter(&w), None)? - tape.constant(targets);
 ///     error.square().mean(..)
 /// })?;
-/// assert_eq!(loss, 2.0); // the mean of (−1)², (−2)² and (−1)²
-/// assert_eq!(gradients.get(&w), Some(&Tensor::from([[-12.0, -16.0]])));
+/// assert_eq!(loss, 2.5); // the mean of (−1)², (−2)², (−1)² and (−2)²
+/// assert_eq!(gradients.get(&w), Some(&Tensor::from([[-13.0, -16.0]])));
 /// # Ok::<(), retrograd_tensor::Error>(())
 /// ```
 #[derive(Debug)]
