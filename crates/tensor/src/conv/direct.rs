@@ -22,6 +22,8 @@ const TAPS: usize = 5;
 const LANES: usize = 16;
 /// Elements of a laid out image at most, lest each tap fetch it from memory: a second-level cache of 1 MB.
 const LAID_OUT: usize = 256 * 1024;
+/// Taps of all channels at most, lest those of the channels of a tile leave the first-level cache.
+const DEPTH: usize = 512;
 /// Elements that stay in the first-level cache.
 const AT_HAND: usize = 8 * 1024;
 /// Images below which the channels of an image are divided among threads.
@@ -96,7 +98,8 @@ impl Direct {
         let [depth, height, width] = geo.axes;
         let [_, high, wide] = layout.extents;
         let places = ((depth.output - 1) * high + height.output - 1) * wide + width.output;
-        let fits = geo.in_channels.checked_mul(layout.len())? <= LAID_OUT;
+        let sum = geo.in_channels.checked_mul(geo.taps())?;
+        let fits = geo.in_channels.checked_mul(layout.len())? <= LAID_OUT && sum <= DEPTH;
         if !fits || places.next_multiple_of(LANES) > 2 * geo.out_plane() {
             return None;
         }

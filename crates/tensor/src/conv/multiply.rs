@@ -33,40 +33,53 @@ pub(super) struct Weight<'a, T: Float> {
 enum Matrix<'a, T: Float> {
     /// Of one output channel.
     Row(&'a [T]),
+    /// As it is, depth × rows of the result.
+    View(MatRef<'a, T>),
     Packed(Packed<T>),
 }
 
+/// Columns of all results together below which a weight is read where it is: packing it would take longer than the
+/// products.
+const FEW: usize = 128;
+
 impl<'a, T: Float> Weight<'a, T> {
     /// For [`Weight::output`].
-    pub(super) fn for_output(w: &'a [T], channels: usize) -> Self {
-        Self::new(w, channels, MatRef::t)
+    pub(super) fn for_output(w: &'a [T], channels: usize, columns: usize) -> Self {
+        Self::new(w, channels, columns, MatRef::t)
     }
 
     /// For [`Weight::input`].
-    pub(super) fn for_input(w: &'a [T], channels: usize) -> Self {
-        Self::new(w, channels, |w| w)
+    pub(super) fn for_input(w: &'a [T], channels: usize, columns: usize) -> Self {
+        Self::new(w, channels, columns, |w| w)
     }
 
     /// `operand` is what the product takes, depth × rows of the result.
-    fn new(w: &'a [T], channels: usize, operand: fn(MatRef<'a, T>) -> MatRef<'a, T>) -> Self {
+    fn new(w: &'a [T], channels: usize, columns: usize, operand: fn(MatRef<'a, T>) -> MatRef<'a, T>) -> Self {
         let rows = w.len() / channels;
+        let view = operand(MatRef::new(w, channels, rows));
         let matrix = match channels {
             1 => Matrix::Row(w),
-            _ => Matrix::Packed(T::pack(&operand(MatRef::new(w, channels, rows)))),
+            _ if columns < FEW => Matrix::View(view),
+            _ => Matrix::Packed(T::pack(&view)),
         };
         Self { channels, rows, matrix }
     }
 
+    fn operand(&self) -> Option<Operand<'_, T>> {
+        match &self.matrix {
+            Matrix::Row(_) => None,
+            Matrix::View(view) => Some(Operand::View(*view)),
+            Matrix::Packed(packed) => Some(Operand::Packed(packed)),
+        }
+    }
+
     /// y = w · col, the rows of y `stride` apart.
     pub(super) fn output(&self, col: Rows<'_, T>, y: &mut [T], stride: usize) {
-        let row = match &self.matrix {
-            Matrix::Row(row) => *row,
-            Matrix::Packed(w) => {
-                let y = MatMut::with_stride(y, self.channels, col.len, stride);
-                let col = Operand::View(col.matrix(self.rows));
-                return T::multiply(Operand::Packed(w), col, y, Write::Overwrite);
-            }
-        };
+        if let Some(w) = self.operand() {
+            let y = MatMut::with_stride(y, self.channels, col.len, stride);
+            return T::multiply(w, Operand::View(col.matrix(self.rows)), y, Write::Overwrite);
+        }
+        let Matrix::Row(row) = self.matrix else { unreachable!("a weight is an operand or a row") };
         simd::dispatch(
             #[inline(always)]
             || {
@@ -81,14 +94,11 @@ impl<'a, T: Float> Weight<'a, T> {
 
     /// col = wᵀ · y, the rows of col adjacent.
     pub(super) fn input(&self, y: Rows<'_, T>, col: &mut [T]) {
-        let row = match &self.matrix {
-            Matrix::Row(row) => *row,
-            Matrix::Packed(w) => {
-                let col = MatMut::new(col, self.rows, y.len);
-                let y = Operand::View(y.matrix(self.channels));
-                return T::multiply(Operand::Packed(w), y, col, Write::Overwrite);
-            }
-        };
+        if let Some(w) = self.operand() {
+            let col = MatMut::new(col, self.rows, y.len);
+            return T::multiply(w, Operand::View(y.matrix(self.channels)), col, Write::Overwrite);
+        }
+        let Matrix::Row(row) = self.matrix else { unreachable!("a weight is an operand or a row") };
         simd::dispatch(
             #[inline(always)]
             || {

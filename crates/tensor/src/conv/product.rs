@@ -198,9 +198,10 @@ impl Product {
     fn weights<'w, T: Float>(
         &self,
         w: &'w [T],
-        group: fn(&'w [T], usize) -> Weight<'w, T>,
+        group: fn(&'w [T], usize, usize) -> Weight<'w, T>,
     ) -> SmallVec<[Weight<'w, T>; 1]> {
-        w.chunks_exact(self.channels * self.rows).map(|w| group(w, self.channels)).collect()
+        let columns = self.batch.saturating_mul(self.out_plane);
+        w.chunks_exact(self.channels * self.rows).map(|w| group(w, self.channels, columns)).collect()
     }
 
     /// Memory for an unfolded matrix of some images, and for their outputs side by side.
