@@ -244,8 +244,12 @@ pub fn set_cache_limit(bytes: usize) {
 mod pool {
     use super::*;
 
-    /// Size classes: four for each power of two, so that at most a fifth of a block is wasted.
-    const CLASSES: usize = 4 * (usize::BITS as usize - SMALLEST.trailing_zeros() as usize);
+    /// Size classes: eight for each power of two, so that at most a ninth of a block is wasted.
+    const CLASSES: usize = STEPS * (usize::BITS as usize - SMALLEST.trailing_zeros() as usize);
+    /// Size classes for each power of two.
+    const STEPS: usize = 8;
+    /// Bytes of blocks of which too many would be felt.
+    const LARGE: usize = 256 * 1024;
     /// Bytes of the smallest block.
     const SMALLEST: usize = 2 * LINE;
 
@@ -266,14 +270,14 @@ mod pool {
     fn class(bytes: usize) -> (usize, usize) {
         let wanted = (bytes + LINE).max(SMALLEST);
         let octave = wanted.ilog2() as usize;
-        let quarter = octave - 2;
-        let steps = (wanted - (1 << octave) + (1 << quarter) - 1) >> quarter;
-        (4 * (octave - SMALLEST.ilog2() as usize) + steps, (1 << octave) + (steps << quarter))
+        let step = octave - STEPS.ilog2() as usize;
+        let steps = (wanted - (1 << octave) + (1 << step) - 1) >> step;
+        (STEPS * (octave - SMALLEST.ilog2() as usize) + steps, (1 << octave) + (steps << step))
     }
 
     fn size(class: usize) -> usize {
-        let octave = SMALLEST << (class / 4);
-        octave + class % 4 * (octave / 4)
+        let octave = SMALLEST << (class / STEPS);
+        octave + class % STEPS * (octave / STEPS)
     }
 
     fn layout(size: usize) -> Layout {
@@ -289,6 +293,15 @@ mod pool {
         }
         if let Some(block) = list(class).0.pop() {
             return block;
+        }
+        // A block of up to twice the size, before the system is asked for one more.
+        let larger = if size < LARGE { class..class } else { class + 1..CLASSES.min(class + STEPS) };
+        for (class, more) in larger.map(|class| (class, self::size(class) - size)) {
+            if let Some(block) = list(class).0.pop() {
+                LIVE.fetch_add(more, Ordering::Relaxed);
+                PEAK.fetch_max(live + more, Ordering::Relaxed);
+                return block;
+            }
         }
         REQUESTS.fetch_add(1, Ordering::Relaxed);
         GRANTED.fetch_add(size, Ordering::Relaxed);
@@ -382,7 +395,7 @@ mod pool {
                 let (class, chosen) = class(bytes);
                 assert_eq!(size(class), chosen);
                 assert!(chosen >= bytes + LINE);
-                assert!(bytes < 256 || chosen < (bytes + LINE) * 5 / 4 + LINE, "{bytes} in {chosen}");
+                assert!(bytes < 256 || chosen < (bytes + LINE) * 9 / 8 + LINE, "{bytes} in {chosen}");
             }
         }
     }
