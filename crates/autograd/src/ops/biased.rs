@@ -11,6 +11,7 @@ use crate::op::{Op, Reads};
 /// A bilinear operation that can add a bias to its value.
 pub(super) trait Plus<T: Float>: Op<T, 2> {
     /// a∘b + c.
+    #[track_caller]
     fn forward_plus(&self, operands: [&Tensor<T>; 2], bias: &Tensor<T>) -> Result<Tensor<T>>;
 
     /// The shape with which the bias broadcasts to the value.

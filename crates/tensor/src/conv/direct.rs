@@ -24,6 +24,8 @@ const LANES: usize = 16;
 const LAID_OUT: usize = 256 * 1024;
 /// Taps of all channels at most, lest those of the channels of a tile leave the first-level cache.
 const DEPTH: usize = 512;
+/// The longest stride: elements are sorted by their remainders, of which there should be few.
+const STRIDE: usize = 8;
 /// Elements that stay in the first-level cache.
 const AT_HAND: usize = 8 * 1024;
 /// Images below which the channels of an image are divided among threads.
@@ -88,6 +90,9 @@ impl Direct {
     /// stays in the cache, and not too much between the lines.
     pub(super) fn new(geo: &Geometry, slot: Slot, level: Level) -> Option<Self> {
         if level < Level::Avx2 || geo.groups != 1 || geo.taps() == 1 {
+            return None;
+        }
+        if geo.axes.iter().any(|axis| axis.stride > STRIDE) {
             return None;
         }
         let geo = match slot {
