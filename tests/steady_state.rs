@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use retrograd::prelude::*;
-use retrograd::tensor::memory_use;
+use retrograd::tensor::{memory_use, simd};
 
 /// The system's allocator, and how often it was asked for a block.
 struct Counting;
@@ -73,8 +73,11 @@ fn a_training_step_of_lenet_in_steady_state_asks_the_system_for_no_tensor_memory
     // A step makes dozens of tensors; if they were asked for anew, there would be hundreds of requests by now.
     let requests = after.system_requests - before.system_requests;
     assert!(requests <= 2, "{requests} requests in 20 steps");
-    // The list of gradients, and the loss, which holds the targets; more only as threads meet for the first time.
-    assert!(blocks <= 2 * 20 + 10, "{blocks} blocks in 20 steps");
+    // The list of gradients, and the loss, which holds the targets; more only as threads meet for the first time. At
+    // the portable level `matrixmultiply` has memory of its own for each product.
+    if simd::level() > simd::Level::Portable {
+        assert!(blocks <= 2 * 20 + 10, "{blocks} blocks in 20 steps");
+    }
     assert_eq!(after.live, before.live, "nothing stays behind after a step");
     assert!(step().unwrap() < first, "it does train");
 }
