@@ -119,7 +119,9 @@ impl Team {
         let outcome = catch_unwind(AssertUnwindSafe(|| shared.work_off(0, tasks, work)));
         shared.state.fetch_and(!State::OPEN, Ordering::Relaxed);
         wait_until(|| shared.state.load(Ordering::Acquire) & State::MEMBERS == 0);
-        let panic = outcome.err().or_else(|| shared.take_panic());
+        // Taken in any case, lest the next job find it.
+        let theirs = shared.take_panic();
+        let panic = outcome.err().or(theirs);
         self.busy.store(false, Ordering::Release);
         if let Some(panic) = panic {
             resume_unwind(panic);
@@ -295,6 +297,11 @@ mod tests {
             let run = || team.run(16, &|task| assert!(task != bad, "task {task}"));
             let panic = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
             assert_eq!(panic.downcast_ref::<String>().unwrap(), &format!("task {bad}"));
+            team.run(16, &|_| {});
+        }
+        for _ in 0..20 {
+            let all = || team.run(16, &|task| panic!("task {task}"));
+            assert!(catch_unwind(AssertUnwindSafe(all)).is_err());
             team.run(16, &|_| {});
         }
     }
