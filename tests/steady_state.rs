@@ -1,5 +1,10 @@
 //! The memory of a training. The counters are the whole process's, so that this test is alone in its binary.
 
+// Of the networks of the benches, this needs one.
+#[allow(dead_code)]
+#[path = "../benches/networks/mod.rs"]
+mod networks;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -28,28 +33,9 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// LeNet-5 for images of 28×28.
-fn lenet() -> Result<Sequential> {
-    let rng = &mut StdRng::seed_from_u64(42);
-    Ok(sequential![
-        Conv2d::new(1, 6, 5).padding(2).build(rng)?,
-        Tanh,
-        AvgPool2d::new(2),
-        Conv2d::new(6, 16, 5).build(rng)?,
-        Tanh,
-        AvgPool2d::new(2),
-        Flatten::default(),
-        Linear::new(400, 120).build(rng)?,
-        Tanh,
-        Linear::new(120, 84).build(rng)?,
-        Tanh,
-        Linear::new(84, 10).build(rng)?,
-    ])
-}
-
 #[test]
 fn a_training_step_of_lenet_in_steady_state_asks_the_system_for_no_tensor_memory_and_for_two_small_blocks() {
-    let mut model = lenet().unwrap();
+    let mut model = (networks::LENET.build)(&mut StdRng::seed_from_u64(42)).unwrap();
     let mut optimizer = Sgd::new(0.01).momentum(0.9);
     let tape = Tape::seeded(42);
     let images = Tensor::randn([32, 1, 28, 28], &mut StdRng::seed_from_u64(1)).unwrap();

@@ -65,21 +65,17 @@ impl<'a, T: Float> Weight<'a, T> {
         Self { channels, rows, matrix }
     }
 
-    fn operand(&self) -> Option<Operand<'_, T>> {
-        match &self.matrix {
-            Matrix::Row(_) => None,
-            Matrix::View(view) => Some(Operand::View(*view)),
-            Matrix::Packed(packed) => Some(Operand::Packed(packed)),
-        }
-    }
-
     /// y = w · col, the rows of y `stride` apart.
     pub(super) fn output(&self, col: Rows<'_, T>, y: &mut [T], stride: usize) {
-        if let Some(w) = self.operand() {
+        let multiply = |w, y| {
             let y = MatMut::with_stride(y, self.channels, col.len, stride);
-            return T::multiply(w, Operand::View(col.matrix(self.rows)), y, Write::Overwrite);
-        }
-        let Matrix::Row(row) = self.matrix else { unreachable!("a weight is an operand or a row") };
+            T::multiply(w, Operand::View(col.matrix(self.rows)), y, Write::Overwrite);
+        };
+        let row = match &self.matrix {
+            Matrix::Row(row) => *row,
+            Matrix::View(w) => return multiply(Operand::View(*w), y),
+            Matrix::Packed(w) => return multiply(Operand::Packed(w), y),
+        };
         simd::dispatch(
             #[inline(always)]
             || {
@@ -94,11 +90,15 @@ impl<'a, T: Float> Weight<'a, T> {
 
     /// col = wᵀ · y, the rows of col adjacent.
     pub(super) fn input(&self, y: Rows<'_, T>, col: &mut [T]) {
-        if let Some(w) = self.operand() {
+        let multiply = |w, col| {
             let col = MatMut::new(col, self.rows, y.len);
-            return T::multiply(w, Operand::View(y.matrix(self.channels)), col, Write::Overwrite);
-        }
-        let Matrix::Row(row) = self.matrix else { unreachable!("a weight is an operand or a row") };
+            T::multiply(w, Operand::View(y.matrix(self.channels)), col, Write::Overwrite);
+        };
+        let row = match &self.matrix {
+            Matrix::Row(row) => *row,
+            Matrix::View(w) => return multiply(Operand::View(*w), col),
+            Matrix::Packed(w) => return multiply(Operand::Packed(w), col),
+        };
         simd::dispatch(
             #[inline(always)]
             || {

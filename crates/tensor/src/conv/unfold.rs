@@ -244,7 +244,7 @@ impl Run {
 }
 
 /// `n` in equal parts of at most `most`: how long a part is.
-fn even(n: usize, most: usize) -> usize {
+pub(super) fn even(n: usize, most: usize) -> usize {
     n.div_ceil(n.div_ceil(most.max(1)))
 }
 

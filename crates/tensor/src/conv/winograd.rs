@@ -13,6 +13,7 @@
 //!
 //! Andrew Lavin and Scott Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.
 
+use super::unfold::even;
 use super::{Geometry, Slot};
 use crate::gemm::{self, MatMut, MatRef, Operand, Write};
 use crate::par::{self, Shared};
@@ -288,11 +289,6 @@ impl Winograd {
     fn tiles_of(&self, block: usize) -> usize {
         self.rows.min(self.batch * self.tiles[0] - block * self.rows) * self.tiles[1]
     }
-}
-
-/// `n` in equal parts of at most `most`: how long a part is.
-fn even(n: usize, most: usize) -> usize {
-    n.div_ceil(n.div_ceil(most))
 }
 
 /// One matrix `[tiles, lanes]` for each element of a window.
