@@ -68,13 +68,7 @@ struct Prepared {
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    arguments::finish(run())
 }
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {

@@ -47,13 +47,7 @@ type Prepare = Box<dyn FnOnce() -> Result<Step>>;
 type Function = Box<dyn Fn(&[Var]) -> Result<Var>>;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    arguments::finish(run())
 }
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {

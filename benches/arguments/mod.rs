@@ -1,5 +1,7 @@
 //! The command line of a bench.
 
+use std::process::ExitCode;
+
 /// What is asked for: `--csv`, `--list`, and names.
 #[derive(Default)]
 pub(crate) struct Arguments {
@@ -29,5 +31,16 @@ impl Arguments {
             }
         }
         Ok(read)
+    }
+}
+
+/// What a program ends with, its error told.
+pub(crate) fn finish(outcome: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }
