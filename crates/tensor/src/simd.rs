@@ -12,7 +12,7 @@ mod vector;
 use std::sync::OnceLock;
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use transpose::transpose;
+pub(crate) use transpose::{transpose, transposed};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use vector::Vector;
 

@@ -10,7 +10,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Geometry, Slot};
+use super::{Geometry, Slot, partial};
 use crate::par;
 use crate::simd::{self, Level, Vector, Vectorised};
 use crate::storage::Storage;
@@ -244,7 +244,7 @@ impl Direct {
                 }
                 Slot::Output | Slot::Weight => {
                     let w = &w[block * rows * depth..][..channels * depth];
-                    simd::vectorised(self.level, Transpose { from: w, to: panel, width: rows });
+                    simd::transposed(self.level, w, panel, rows);
                 }
             }
             if channels < rows {
@@ -260,51 +260,33 @@ impl Direct {
         let batch = self.geo.batch;
         let parts = PARTS.min(batch).min(self.cost().saturating_mul(batch).div_ceil(par::GRAIN)).max(1);
         let each = batch.div_ceil(parts);
-        let parts = batch.div_ceil(each);
-        if parts == 1 {
-            return self.weight_of(0..batch, y, x, w);
-        }
-        let mut partial = Storage::unspecified(parts * w.len());
-        par::chunks(partial.make_mut(), w.len(), |part, w| {
-            self.weight_of(part * each..batch.min((part + 1) * each), y, x, w);
+        let len = w.len() * self.lanes();
+        let mut sums = Storage::unspecified(batch.div_ceil(each) * len);
+        par::chunks(sums.make_mut(), len, |part, sums| {
+            self.weight_of(part * each..batch.min((part + 1) * each), y, x, sums);
         });
-        super::add_parts(&partial, w);
+        partial::add_lanes(self.level, &sums, w);
     }
 
-    /// The part of the weight's gradient that some images have.
-    fn weight_of(&self, images: std::ops::Range<usize>, y: &[f32], x: &[f32], w: &mut [f32]) {
-        let (from, to, taps) = (self.geo.in_channels, self.geo.out_channels, self.taps.len());
+    /// The part of the weight's gradient that some images have: a vector for each weight.
+    fn weight_of(&self, images: std::ops::Range<usize>, y: &[f32], x: &[f32], sums: &mut [f32]) {
+        let (from, to) = (self.geo.in_channels, self.geo.out_channels);
         let places = self.places.next_multiple_of(self.lanes());
         let rows = to.div_ceil(to.div_ceil(CHANNELS));
         // Images at a time: those that stay in the cache while the taps of a channel read them.
         let some = (AT_HAND / (self.layout.len() + rows * places)).clamp(1, images.len());
         let mut memory = Storage::filled(some * (self.laid_out() + to * places) + LANES, 0.0);
         let (laid_out, gradients) = memory.make_mut().split_at_mut(some * self.laid_out() + LANES);
-        // A vector of partial sums for each weight, if the images are not done at once.
-        let mut sums = Storage::unspecified(if some < images.len() { w.len() * self.lanes() } else { 0 });
         for first in images.clone().step_by(some) {
             let count = some.min(images.end - first);
             self.lay_out(&x[first * self.image()..][..count * self.image()], laid_out);
             let y = &y[first * to * self.geo.out_plane()..][..count * to * self.geo.out_plane()];
             self.copy_lines((y, self.geo.axes[2].output), (gradients, places), &self.result_lines);
-            let [begins, ends] = [first == images.start, first + count == images.end];
-            for k in (0..to).step_by(rows) {
-                let channels = rows.min(to - k);
-                let at = k * from * taps;
-                let sums =
-                    if begins && ends { &mut [][..] } else { &mut sums.make_mut()[at * self.lanes()..] };
-                let w = &mut w[at..][..channels * from * taps];
-                let of = Sums {
-                    of: self,
-                    x: laid_out,
-                    y: gradients,
-                    images: count,
-                    channel: k,
-                    begins,
-                    ends,
-                    sums,
-                    w,
-                };
+            let row = from * self.taps.len() * self.lanes();
+            for (block, sums) in sums.chunks_mut(rows * row).enumerate() {
+                let channels = sums.len() / row;
+                let (channel, begins) = (block * rows, first == images.start);
+                let of = Sums { of: self, x: laid_out, y: gradients, images: count, channel, begins, sums };
                 match channels {
                     1 => simd::vectorised(self.level, Channels::<1>(of)),
                     2 => simd::vectorised(self.level, Channels::<2>(of)),
@@ -313,28 +295,6 @@ impl Direct {
                     rows => unreachable!("sums of {rows} channels"),
                 }
             }
-        }
-    }
-}
-
-/// A matrix to be transposed to rows of `width` elements, of which it may have fewer rows.
-struct Transpose<'a> {
-    from: &'a [f32],
-    to: &'a mut [f32],
-    width: usize,
-}
-
-impl Vectorised for Transpose<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        let Self { from, to, width } = self;
-        let depth = to.len() / width;
-        assert!(from.len().is_multiple_of(depth) && from.len() / depth <= width);
-        // SAFETY: the assertion: as many rows as there are, no more than the width, each of `depth` elements.
-        unsafe {
-            simd::transpose::<V>((from.as_ptr(), depth), (to.as_mut_ptr(), width), from.len() / depth, depth)
         }
     }
 }
@@ -461,8 +421,7 @@ impl<const R: usize, const S: usize> Vectorised for Rows<'_, R, S> {
     }
 }
 
-/// Σ y·x over images and places, for some channels of results: one vector for each weight, kept from call to call
-/// until the last one adds up its lanes.
+/// Σ y·x over images and places, for some channels of results.
 struct Sums<'a> {
     of: &'a Direct,
     /// Laid out images.
@@ -472,12 +431,10 @@ struct Sums<'a> {
     images: usize,
     /// The first of the channels.
     channel: usize,
-    /// Whether this is the first call, and whether it is the last.
+    /// Whether these are the first images.
     begins: bool,
-    ends: bool,
+    /// A vector for each weight of the channels.
     sums: &'a mut [f32],
-    /// The weights of the channels.
-    w: &'a mut [f32],
 }
 
 /// Sums of `R` channels of results.
@@ -488,25 +445,32 @@ impl<const R: usize> Vectorised for Channels<'_, R> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Sums { of, x, y, images, channel: k, begins, ends, sums, w } = self.0;
+        let Sums { of, x, y, images, channel: k, begins, sums } = self.0;
         let (from, to) = (of.geo.in_channels, of.geo.out_channels);
         let places = of.places.next_multiple_of(V::LANES);
-        let weights = R * from * of.taps.len();
-        assert!(k + R <= to && w.len() == weights);
-        assert!(begins && ends || sums.len() >= weights * V::LANES);
+        let row = from * of.taps.len() * V::LANES;
+        assert!(k + R <= to && sums.len() == R * row);
         assert!(x.len() >= images * of.laid_out() + LANES && y.len() >= images * to * places);
         for c in 0..from {
             for t in (0..of.taps.len()).step_by(TAPS) {
-                let count = (of.taps.len() - t).min(TAPS);
-                let mut taps = [0; TAPS];
+                let (mut taps, mut weights) = ([0; TAPS], [0; TAPS]);
                 for s in 0..TAPS {
                     // A tap that is missing repeats the last.
-                    taps[s] = of.taps[t + s.min(count - 1)];
+                    let t = (t + s).min(of.taps.len() - 1);
+                    (taps[s], weights[s]) = (of.taps[t], (c * of.taps.len() + t) * V::LANES);
                 }
                 // SAFETY: the layout holds the places of the results plus every tap's offset, up to `LANES` more,
                 // `y` the places of every channel, and `sums` a vector for each weight of the `R` channels.
                 unsafe {
+                    let sums = sums.as_mut_ptr();
                     let mut totals = [[V::zero(); TAPS]; R];
+                    if !begins {
+                        for r in 0..R {
+                            for s in 0..TAPS {
+                                totals[r][s] = V::load(sums.wrapping_add(r * row + weights[s]));
+                            }
+                        }
+                    }
                     for image in 0..images {
                         let x = x.as_ptr().add(image * of.laid_out() + c * of.layout.len());
                         let y = y.as_ptr().add((image * to + k) * places);
@@ -526,17 +490,7 @@ impl<const R: usize> Vectorised for Channels<'_, R> {
                     }
                     for r in 0..R {
                         for s in 0..TAPS {
-                            if s < count {
-                                let weight = (r * from + c) * of.taps.len() + t + s;
-                                let sum = sums.as_mut_ptr().wrapping_add(weight * V::LANES);
-                                let total =
-                                    if begins { totals[r][s] } else { totals[r][s].add(V::load(sum)) };
-                                if ends {
-                                    w[weight] = total.sum();
-                                } else {
-                                    total.store(sum);
-                                }
-                            }
+                            totals[r][s].store(sums.wrapping_add(r * row + weights[s]));
                         }
                     }
                 }

@@ -1,4 +1,4 @@
-//! Convolution as one trilinear form, and the three kernels that solve it.
+//! Convolution as one trilinear form, and the kernels that solve it.
 //!
 //! F(x, w, y) = Σ x`[n, c, o·stride + t·dilation − before]` · w`[k, c, t]` · y`[n, k, o]`, summed over images
 //! n, the channels c and k of each group, positions o and taps t, is linear in each of its three slots. Each
@@ -7,9 +7,12 @@
 //! gradient).
 
 #[cfg(target_arch = "x86_64")]
+mod batched;
+#[cfg(target_arch = "x86_64")]
 mod direct;
 mod geometry;
 mod multiply;
+mod partial;
 mod patches;
 mod product;
 mod unfold;
@@ -74,17 +77,6 @@ fn add_bias<T: Float>(geo: &Geometry, slot: Slot, bias: Option<&[T]>, result: &m
     });
 }
 
-/// w = the sum of the parts that follow each other in `partial`, added in order.
-fn add_parts<T: Float>(partial: &[T], w: &mut [T]) {
-    let (len, chunk) = (w.len(), par::GRAIN / 8);
-    par::chunks(w, chunk, |i, w| {
-        w.copy_from_slice(&partial[i * chunk..][..w.len()]);
-        for part in partial.chunks_exact(len).skip(1) {
-            w.iter_mut().zip(&part[i * chunk..]).for_each(|(w, &p)| *w += p);
-        }
-    });
-}
-
 /// Ways to solve the form that an element type has besides products with unfolded images.
 #[doc(hidden)]
 pub trait Fast: Element {
@@ -115,6 +107,8 @@ impl Fast for f32 {
         let level = simd::level();
         if let Some(winograd) = winograd::Winograd::new(geo, slot, level) {
             winograd.solve(operands, bias, result);
+        } else if let Some(batched) = batched::Batched::new(geo, slot, level) {
+            batched.solve(operands, bias, result);
         } else if let Some(direct) = direct::Direct::new(geo, slot, level) {
             direct.solve(operands, bias, result);
         } else {

@@ -11,9 +11,9 @@
 
 use smallvec::SmallVec;
 
-use super::Geometry;
 use super::multiply::{self, Rows, Weight};
 use super::unfold::{Block, Images, Unfold};
+use super::{Geometry, partial};
 use crate::gemm::Write;
 use crate::storage::Storage;
 use crate::window::Axis;
@@ -143,7 +143,7 @@ impl Product {
         }
         let mut partial = Storage::unspecified(parts * w.len());
         self.partial_weights(y, x, each, partial.make_mut());
-        super::add_parts(&partial, w);
+        partial::add_parts(&partial, w);
     }
 
     /// The weight for every `each` images, one after the other.

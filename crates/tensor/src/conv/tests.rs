@@ -411,3 +411,40 @@ fn direct_convolution_is_the_same_for_every_extent_and_level() {
     let levels = crate::simd::Level::available().len() - 1;
     assert!(met >= 18 * levels, "direct convolution was used {met} times on {levels} levels");
 }
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn convolution_of_many_images_at_a_time_is_the_same_for_every_extent_and_level() {
+    let mut rng = StdRng::seed_from_u64(14);
+    let levels = &crate::simd::Level::available()[1..];
+    let mut met = 0;
+    for (batch, groups, [c, k], [h, w], [tall, long], padding, stride, dilation) in [
+        (16, 1, [1, 6], [28, 28], [5, 5], 2, 1, 1),
+        (37, 1, [6, 16], [14, 14], [5, 5], 0, 1, 1),
+        (16, 1, [6, 9], [29, 27], [3, 3], 0, 2, 1), // a transposed convolution's, seen from the other side
+        (12, 2, [6, 10], [9, 16], [3, 3], 1, 1, 2),
+        (31, 5, [5, 5], [8, 11], [3, 2], 1, 2, 1),
+        (64, 3, [3, 12], [13, 12], [4, 3], 2, 3, 2),
+        (16, 1, [5, 3], [6, 15], [1, 7], 3, 4, 1),
+        (80, 1, [2, 2], [7, 4], [2, 2], 1, 1, 1),
+        (32, 1, [3, 4], [9, 9], [2, 3], 3, 2, 4),
+    ] {
+        let sliding = Sliding { stride: [stride; 2], dilation: [dilation; 2], padding: [[padding; 2]; 2] };
+        let weight = [k, c / groups, tall, long];
+        let geo = Geometry::convolution("test", &[batch, c, h, w], &weight, groups, sliding).unwrap();
+        for slot in [Slot::Input, Slot::Weight, Slot::Output] {
+            let [a, b] = slot.operands().map(|slot| noise(&mut rng, numel(&geo, slot)));
+            let exact = solved(&geo, slot, &a, &b);
+            let [a, b] = [a, b].map(|x| x.into_iter().map(|x| x as f32).collect::<Vec<_>>());
+            for &level in levels {
+                let Some(batched) = batched::Batched::new(&geo, slot, level) else { continue };
+                met += 1;
+                let mut result = vec![f32::NAN; numel(&geo, slot)];
+                batched.solve([&a, &b], None, &mut result);
+                let error = error(&result, &exact);
+                assert!(error < 1e-6, "{slot:?} of {geo:?} at {}: {error:e}", level.name());
+            }
+        }
+    }
+    assert!(met >= 20 * levels.len(), "it was used {met} times on {} levels", levels.len());
+}

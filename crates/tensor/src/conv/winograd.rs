@@ -228,7 +228,7 @@ impl Winograd {
             lanes.make_mut()[..bias.len()].copy_from_slice(bias);
         }
         let to = Shared::new(to);
-        par::tasks(self.blocks(), |block| {
+        par::tasks(self.blocks(), par::GRAIN, |block| {
             let of = Convolve { of: self, block, from, weight: &weight, bias: &lanes, to: &to };
             simd::vectorised(self.level, of);
         });
@@ -259,11 +259,8 @@ impl Winograd {
         let (from, to) = (self.read.channels, self.written.lanes());
         let mut weight = Storage::unspecified(ELEMENTS * from * to);
         let shared = Shared::new(weight.make_mut());
-        let together = par::GRAIN.div_ceil(ELEMENTS * to);
-        par::tasks(from.div_ceil(together), |task| {
-            for channel in task * together..from.min((task + 1) * together) {
-                simd::vectorised(self.level, Weights { of: self, channel, w, weight: &shared });
-            }
+        par::tasks(from, ELEMENTS * to, |channel| {
+            simd::vectorised(self.level, Weights { of: self, channel, w, weight: &shared });
         });
         weight
     }

@@ -134,13 +134,17 @@ pub(crate) fn chunks<T: Send>(out: &mut [T], chunk: usize, work: impl Fn(usize, 
     });
 }
 
-/// Calls `work` with every number below `tasks`.
+/// Calls `work` with every number below `tasks`; several to a thread at once when `cost`, what a task costs, is
+/// little.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn tasks(tasks: usize, work: impl Fn(usize) + Sync) {
-    match threads() {
-        1 => (0..tasks).for_each(work),
-        _ => team(|team| team.run(tasks, &work)),
+pub(crate) fn tasks(tasks: usize, cost: usize, work: impl Fn(usize) + Sync) {
+    let each = (GRAIN / cost.max(1)).max(1);
+    if tasks <= each || threads() == 1 {
+        return (0..tasks).for_each(work);
     }
+    team(|team| {
+        team.run(tasks.div_ceil(each), &|i| (i * each..tasks.min((i + 1) * each)).for_each(&work));
+    });
 }
 
 /// A slice that is being written in parts by several threads.

@@ -1,6 +1,31 @@
 //! The transposition of a matrix of `f32`.
 
-use super::Vector;
+use super::{Level, Vector, Vectorised, vectorised};
+
+/// Writes the transpose of `from` to rows of `width` elements, of which it may have fewer rows.
+pub(crate) fn transposed(level: Level, from: &[f32], to: &mut [f32], width: usize) {
+    vectorised(level, Transpose { from, to, width });
+}
+
+struct Transpose<'a> {
+    from: &'a [f32],
+    to: &'a mut [f32],
+    width: usize,
+}
+
+impl Vectorised for Transpose<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { from, to, width } = self;
+        let depth = to.len() / width;
+        assert!(from.len().is_multiple_of(depth) && from.len() / depth <= width);
+        let (from, rows) = ((from.as_ptr(), depth), from.len() / depth);
+        // SAFETY: the assertion: as many rows as there are, no more than the width, each of `depth` elements.
+        unsafe { transpose::<V>(from, (to.as_mut_ptr(), width), rows, depth) }
+    }
+}
 
 /// Writes element (r, c) of the `rows` × `cols` matrix at `from` to `to[c·to_step + r]`; rows of the source are
 /// `from_step` elements apart.
@@ -23,15 +48,19 @@ pub(crate) unsafe fn transpose<V: Vector>(
         for r in (0..rows).step_by(V::LANES) {
             let (height, mask) = ((rows - r).min(V::LANES), V::mask(rows - r));
             for c in (0..cols).step_by(4) {
+                // The last four columns, of which some may be done, rather than fewer.
+                let c = c.min(cols.saturating_sub(4));
                 let width = (cols - c).min(4);
                 let (from, to) = (from.add(r * from_step + c), to.add(c * to_step + r));
                 let columns = if (height, width) == (V::LANES, 4) {
                     V::columns(from, from_step)
                 } else {
-                    let mut part = [[0.0; 4]; MOST_LANES];
+                    let mut part = [[0.0f32; 4]; MOST_LANES];
                     for (i, part) in part.iter_mut().take(height).enumerate() {
-                        for (j, part) in part.iter_mut().take(width).enumerate() {
-                            *part = *from.add(i * from_step + j);
+                        let row = from.add(i * from_step);
+                        match width {
+                            4 => *part = row.cast::<[f32; 4]>().read(),
+                            _ => (0..width).for_each(|j| part[j] = *row.add(j)),
                         }
                     }
                     V::columns(part.as_ptr().cast(), 4)
@@ -54,7 +83,6 @@ const MOST_LANES: usize = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simd::{Level, Vectorised, vectorised};
 
     struct Transpose<'a> {
         from: (&'a [f32], usize),

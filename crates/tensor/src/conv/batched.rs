@@ -1,0 +1,665 @@
+//! Convolution of as many images at a time as a vector has lanes.
+//!
+//! An element of sixteen images is a vector, and what is computed of one image is computed of all sixteen: whatever
+//! the extents, strides and dilations, no lane is lost and nothing is multiplied but what the sum has, which is
+//! where narrow images and the gradients of inputs lose most otherwise. The images are transposed on the way in,
+//! the results on the way out.
+//!
+//! - output and input: a position of a channel is Σ w·x over the channels and taps that it sees, for some channels
+//!   and positions at a time
+//! - weight: a tap is Σ y·x over the positions of all images; the lanes are added up in the end
+
+#![allow(clippy::needless_range_loop, reason = "the loops run over registers, several arrays at a time")]
+
+use smallvec::SmallVec;
+
+use super::{Geometry, Slot, partial};
+use crate::par::{self, Shared};
+use crate::simd::{self, Level, Vector, Vectorised};
+use crate::storage::Storage;
+use crate::window::Axis;
+
+/// Channels of a tile of results, and positions or taps: as many as the registers of AVX-512 hold, and as those of
+/// AVX2 do.
+const MOST: [usize; 2] = [4, 5];
+const LEAST: [usize; 2] = [3, 3];
+/// Elements of the images of a vector at most, lest they leave a second-level cache of 1 MB.
+const AT_HAND: usize = 512 * 1024;
+/// Taps of all channels of a group at most, lest those of a tile leave the first-level cache.
+const DEPTH: usize = 1024;
+/// Partial sums of the weight that can be computed at the same time.
+const PARTS: usize = 4;
+/// Multiplications and additions that take the time of one simple operation (see [`par::GRAIN`]).
+const PER_OPERATION: usize = 8;
+
+/// A convolution of whole vectors of images.
+pub(super) struct Batched {
+    level: Level,
+    /// What is solved for.
+    slot: Slot,
+    geo: Geometry,
+    /// Images of a vector.
+    lanes: usize,
+    /// Channels of a tile at most, and its positions or taps.
+    channels: usize,
+    together: usize,
+    /// How a channel of what is read lies in memory: of the input, or of the results, if the input is solved for.
+    read: Frame,
+    /// How the positions of a line are found; none of the weight's.
+    runs: SmallVec<[Run; 16]>,
+}
+
+/// A channel with a border of zeros around it; its elements are vectors.
+#[derive(Clone, Copy)]
+struct Frame {
+    before: [usize; 3],
+    inner: [usize; 3],
+    extents: [usize; 3],
+}
+
+impl Frame {
+    /// Elements of the channel and its border.
+    fn len(&self) -> usize {
+        self.extents.iter().product()
+    }
+
+    /// How far apart neighbours along each axis are.
+    fn steps(&self) -> [usize; 3] {
+        [self.extents[1] * self.extents[2], self.extents[2], 1]
+    }
+}
+
+/// The taps through which a run of positions sees elements, every `step`-th (see [`Sight`]).
+#[derive(Clone, Copy)]
+struct Seen {
+    tap: usize,
+    count: usize,
+    /// The element that the first position sees through the first tap; within the border, if the position sees
+    /// none, but a later one does.
+    element: isize,
+}
+
+/// How results see elements along an axis: those of the output inputs, those of the input outputs.
+#[derive(Clone, Copy)]
+struct Sight {
+    axis: Axis,
+    slot: Slot,
+    /// Neighbouring positions of a tile: these see through the same taps.
+    position: usize,
+    /// How far apart what they see is.
+    element: usize,
+    /// From one tap of a position to the next, and from what it sees to what that sees.
+    tap: usize,
+    tap_element: isize,
+}
+
+impl Sight {
+    fn new(axis: Axis, slot: Slot) -> Self {
+        let (stride, dilation) = (axis.stride, axis.dilation);
+        let [position, element, tap, tap_element] = match slot {
+            Slot::Input => {
+                let common = gcd(stride, dilation);
+                [stride, 1, stride / common, (dilation / common).wrapping_neg()]
+            }
+            _ => [1, stride, 1, dilation],
+        };
+        Self { axis, slot, position, element, tap, tap_element: tap_element as isize }
+    }
+
+    /// Results along the axis, and what they see.
+    fn extents(&self) -> [usize; 2] {
+        match self.slot {
+            Slot::Input => [self.axis.input, self.axis.output],
+            _ => [self.axis.output, self.axis.input],
+        }
+    }
+
+    /// What a run of so many positions sees.
+    fn seen(&self, first: usize, positions: usize) -> Seen {
+        let axis = &self.axis;
+        let reach = ((positions - 1) * self.element) as isize;
+        let element = |tap: usize| match self.slot {
+            Slot::Input => {
+                let ahead = (first + axis.before) as isize - (tap * axis.dilation) as isize;
+                (ahead % axis.stride as isize == 0).then_some(ahead / axis.stride as isize)
+            }
+            _ => Some((first * axis.stride + tap * axis.dilation) as isize - axis.before as isize),
+        };
+        let inside =
+            |&(_, element): &(usize, isize)| element + reach >= 0 && element < self.extents()[1] as isize;
+        let mut seen = (0..axis.kernel).filter_map(|tap| Some((tap, element(tap)?))).filter(inside);
+        match seen.next() {
+            Some((tap, element)) => Seen { tap, element, count: 1 + seen.count() },
+            None => Seen { tap: 0, element: 0, count: 0 },
+        }
+    }
+
+    /// The positions of a line in runs of `together`, or of all that see through the same taps if they are fewer.
+    fn runs(self, together: usize) -> impl Iterator<Item = Run> {
+        let extent = self.extents()[0];
+        (0..self.position.min(extent)).flat_map(move |phase| {
+            let all = (extent - phase).div_ceil(self.position);
+            let positions = all.min(together);
+            (0..all).step_by(together).map(move |at| {
+                // The last run reaches back to be as long as the others.
+                let first = phase + at.min(all - positions) * self.position;
+                Run { first, positions, seen: self.seen(first, positions) }
+            })
+        })
+    }
+
+    /// How far beyond a line a run reads.
+    fn overhang(&self, run: &Run) -> usize {
+        let Seen { element, count, .. } = run.seen;
+        let last = element + self.tap_element * count.saturating_sub(1) as isize;
+        let reach = ((run.positions - 1) * self.element) as isize;
+        let after = element.max(last) + reach - (self.extents()[1] as isize - 1);
+        after.max(-element.min(last)).max(0) as usize
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// Positions of a line that are found together.
+struct Run {
+    first: usize,
+    positions: usize,
+    seen: Seen,
+}
+
+impl Batched {
+    /// The algorithm for a slot, where it is worth it: lanes for most images, more than one tap, and channels that
+    /// stay in the cache.
+    pub(super) fn new(geo: &Geometry, slot: Slot, level: Level) -> Option<Self> {
+        if level < Level::Avx2 || geo.taps() == 1 {
+            return None;
+        }
+        let (lanes, [channels, most]) = if level == Level::Avx512 { (16, MOST) } else { (8, LEAST) };
+        if geo.batch * 4 < geo.batch.next_multiple_of(lanes) * 3 {
+            return None;
+        }
+        // Of the numbers of positions, or taps, of a tile, the one that leaves the fewest places free.
+        let fit = |count: usize| (LEAST[1]..=most).rev().min_by_key(|&each| count.next_multiple_of(each));
+        let wide = Sight::new(geo.axes[2], slot);
+        let together = fit(match slot {
+            Slot::Weight => geo.taps(),
+            Slot::Input | Slot::Output => wide.extents()[0].div_ceil(wide.position),
+        })?;
+        let mut runs = SmallVec::new();
+        let read = match slot {
+            Slot::Weight => Frame {
+                before: geo.axes.map(|axis| axis.before),
+                inner: geo.axes.map(|axis| axis.input),
+                extents: geo.axes.map(|axis| {
+                    let seen = (axis.output - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1;
+                    seen.max(axis.before + axis.input)
+                }),
+            },
+            Slot::Input | Slot::Output => {
+                runs.extend(wide.runs(together));
+                let border = runs.iter().map(|run| wide.overhang(run)).max()?;
+                let inner = geo.axes.map(|axis| Sight::new(axis, slot).extents()[1]);
+                let [deep, high, wide] = inner;
+                // The border after a line is the one before the next.
+                Frame { before: [0, 0, border], inner, extents: [deep, high, wide + border] }
+            }
+        };
+        let read_channels = if slot == Slot::Input { geo.out_channels } else { geo.in_channels };
+        let depth = geo.taps().checked_mul(geo.group_in().max(geo.group_out()))?;
+        let elements = read_channels.checked_mul(read.len())?.checked_mul(lanes)?;
+        let sums = match slot {
+            Slot::Weight => geo.out_channels.checked_mul(geo.group_in() * geo.taps() * lanes)?,
+            Slot::Input | Slot::Output => 0,
+        };
+        let fits = elements.max(sums) <= AT_HAND && depth <= DEPTH;
+        fits.then_some(Self { level, slot, geo: *geo, lanes, channels, together, read, runs })
+    }
+
+    /// What the operands determine of the slot.
+    pub(super) fn solve(&self, [a, b]: [&[f32]; 2], bias: Option<&[f32]>, result: &mut [f32]) {
+        match self.slot {
+            Slot::Input => self.convolve(b, a, bias, result),
+            Slot::Weight => self.weight(a, b, result),
+            Slot::Output => self.convolve(a, b, bias, result),
+        }
+    }
+
+    /// The images of a vector.
+    fn images(&self, group: usize) -> std::ops::Range<usize> {
+        group * self.lanes..self.geo.batch.min((group + 1) * self.lanes)
+    }
+
+    /// Elements of so many frames of a vector of images, and of the border after the last.
+    fn elements(&self, channels: usize) -> usize {
+        (channels * self.read.len() + self.read.before[2]) * self.lanes
+    }
+
+    fn groups(&self) -> usize {
+        self.geo.batch.div_ceil(self.lanes)
+    }
+
+    /// Transposes the images of a vector into frames, whose borders are 0 already. `from` has all images.
+    fn lay_out(&self, group: usize, from: &[f32], frame: Frame, to: &mut [f32]) {
+        let images = self.images(group);
+        let channel: usize = frame.inner.iter().product();
+        let channels = from.len() / self.geo.batch / channel;
+        let from = &from[images.start * channels * channel..images.end * channels * channel];
+        par::rows(to, frame.len() * self.lanes, channel * self.lanes, |first, to| {
+            let of = LayOut { from, images: images.len(), channel: first, frame, to };
+            simd::vectorised(self.level, of);
+        });
+    }
+
+    /// y from x and w, or x from w and y.
+    fn convolve(&self, from: &[f32], w: &[f32], bias: Option<&[f32]>, to: &mut [f32]) {
+        let sights = self.geo.axes.map(|axis| Sight::new(axis, self.slot));
+        let extents = sights.map(|sight| sight.extents()[0]);
+        let every = |axis: usize| (0..extents[axis]).map(move |at| sights[axis].seen(at, 1));
+        let [of_group, of_taps] = match self.slot {
+            Slot::Input => [self.geo.group_in(), self.geo.group_out()],
+            _ => [self.geo.group_out(), self.geo.group_in()],
+        };
+        let blocks = of_group.div_ceil(self.channels);
+        let each = of_group.div_ceil(blocks);
+        let blocks = of_group.div_ceil(each);
+        let plan = Plan {
+            of: self,
+            sights,
+            extents,
+            lines: [every(0).collect(), every(1).collect()],
+            weight: self.weights(w),
+            read: of_taps,
+            written: of_group,
+        };
+        let plane: usize = extents.iter().product();
+        let channels = of_group * self.geo.groups;
+        let cost = each * of_taps * self.geo.taps() * self.geo.out_plane() * self.lanes / PER_OPERATION;
+        let shared = Shared::new(to);
+        par::tasks(self.groups(), cost * blocks * self.geo.groups, |group| {
+            let mut x = Storage::filled(self.elements(of_taps * self.geo.groups), 0.0);
+            self.lay_out(group, from, self.read, x.make_mut());
+            par::tasks(self.geo.groups * blocks, cost, |block| {
+                let first = block % blocks * each;
+                let some = each.min(of_group - first);
+                let mut results = Storage::unspecified(some * plane * self.lanes);
+                let block =
+                    Block { plan: &plan, x: &x, part: block / blocks, first, bias, to: results.make_mut() };
+                let channel = block.part * of_group + first;
+                match some {
+                    1 => self.tiles::<1>(block),
+                    2 => self.tiles::<2>(block),
+                    3 => self.tiles::<3>(block),
+                    _ => self.tiles::<4>(block),
+                }
+                let image = channels * plane;
+                let of = Restore {
+                    from: &results,
+                    to: &shared,
+                    images: self.images(group),
+                    image,
+                    first: channel * plane,
+                };
+                simd::vectorised(self.level, of);
+            });
+        });
+    }
+
+    fn tiles<const R: usize>(&self, block: Block<'_>) {
+        match self.together {
+            3 => simd::vectorised(self.level, Tiles::<R, 3>(block)),
+            4 => simd::vectorised(self.level, Tiles::<R, 4>(block)),
+            _ => simd::vectorised(self.level, Tiles::<R, 5>(block)),
+        }
+    }
+
+    /// The taps in the order of the sums, `[groups, read, taps, written]`.
+    fn weights(&self, w: &[f32]) -> Storage<f32> {
+        let (taps, [group_in, group_out]) = (self.geo.taps(), [self.geo.group_in(), self.geo.group_out()]);
+        let mut weight = Storage::unspecified(w.len());
+        let parts = weight.make_mut().chunks_exact_mut(group_in * group_out * taps);
+        for (part, w) in parts.zip(w.chunks_exact(group_in * group_out * taps)) {
+            if self.slot == Slot::Input {
+                for (to, from) in part.chunks_exact_mut(group_in * taps).zip(w.chunks_exact(group_in * taps))
+                {
+                    simd::transposed(self.level, from, to, group_in);
+                }
+            } else {
+                simd::transposed(self.level, w, part, group_out);
+            }
+        }
+        weight
+    }
+
+    /// w from y and x: its sums over parts of the batch, added in order.
+    fn weight(&self, y: &[f32], x: &[f32], w: &mut [f32]) {
+        let geo = &self.geo;
+        let each = self.groups().div_ceil(PARTS);
+        let parts = self.groups().div_ceil(each);
+        let extents = geo.axes.map(|axis| axis.output);
+        let plain = Frame { before: [0; 3], inner: extents, extents };
+        let steps = self.read.steps();
+        let taps: SmallVec<[usize; 64]> = places(geo.axes.map(|axis| axis.kernel))
+            .map(|at| (0..3).map(|i| at[i] * geo.axes[i].dilation * steps[i]).sum())
+            .collect();
+        let len = w.len() * self.lanes;
+        let mut sums = Storage::unspecified(parts * len);
+        par::chunks(sums.make_mut(), len, |part, sums| {
+            let mut x_vectors = Storage::filled(self.elements(geo.in_channels), 0.0);
+            let mut y_vectors = Storage::filled(geo.out_channels * geo.out_plane() * self.lanes, 0.0);
+            let groups = part * each..self.groups().min((part + 1) * each);
+            for group in groups.clone() {
+                if self.images(group).len() < self.lanes {
+                    // The images that are missing are none of the last vector's.
+                    y_vectors.make_mut().fill(0.0);
+                }
+                self.lay_out(group, x, self.read, x_vectors.make_mut());
+                self.lay_out(group, y, plain, y_vectors.make_mut());
+                let row = geo.group_in() * geo.taps() * self.lanes;
+                let together = geo.group_out().div_ceil(geo.group_out().div_ceil(self.channels));
+                par::chunks(sums, geo.group_out() * row, |part, sums| {
+                    par::chunks(sums, together * row, |block, sums| {
+                        let of = Sums {
+                            of: self,
+                            x: &x_vectors[part * geo.group_in() * self.read.len() * self.lanes..],
+                            y: &y_vectors[(part * geo.group_out() + block * together)
+                                * geo.out_plane()
+                                * self.lanes..],
+                            taps: &taps,
+                            begins: group == groups.start,
+                            sums,
+                        };
+                        match of.sums.len() / row {
+                            1 => self.correlate::<1>(of),
+                            2 => self.correlate::<2>(of),
+                            3 => self.correlate::<3>(of),
+                            _ => self.correlate::<4>(of),
+                        }
+                    });
+                });
+            }
+        });
+        partial::add_lanes(self.level, &sums, w);
+    }
+
+    fn correlate<const R: usize>(&self, of: Sums<'_>) {
+        match self.together {
+            3 => simd::vectorised(self.level, Correlate::<R, 3>(of)),
+            4 => simd::vectorised(self.level, Correlate::<R, 4>(of)),
+            _ => simd::vectorised(self.level, Correlate::<R, 5>(of)),
+        }
+    }
+}
+
+/// Images of a vector to be transposed into frames.
+struct LayOut<'a> {
+    from: &'a [f32],
+    images: usize,
+    /// The first channel.
+    channel: usize,
+    frame: Frame,
+    /// The frames of this channel and those after it.
+    to: &'a mut [f32],
+}
+
+impl Vectorised for LayOut<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { from, images, channel, frame, to } = self;
+        let [deep, high, wide] = frame.inner;
+        let (plane, image, steps) = (deep * high * wide, from.len() / images, frame.steps());
+        let channels = to.len() / (frame.len() * V::LANES);
+        assert!((channel + channels) * plane <= image);
+        for line in 0..channels * deep * high {
+            let (c, d, h) = (line / (deep * high), line / high % deep, line % high);
+            let [d, h, w] = [d + frame.before[0], h + frame.before[1], frame.before[2]];
+            let at = (c * frame.len() + d * steps[0] + h * steps[1] + w) * V::LANES;
+            let to = &mut to[at..][..wide * V::LANES];
+            // SAFETY: the assertion: the images have the channels. The line lies in `to`.
+            unsafe {
+                let from = from.as_ptr().add(channel * plane + line * wide);
+                simd::transpose::<V>((from, image), (to.as_mut_ptr(), V::LANES), images, wide);
+            }
+        }
+    }
+}
+
+/// The results of some channels, as vectors, to be transposed back into the images.
+struct Restore<'a> {
+    from: &'a [f32],
+    to: &'a Shared<'a, f32>,
+    images: std::ops::Range<usize>,
+    /// Elements of an image.
+    image: usize,
+    /// The first of them that is written.
+    first: usize,
+}
+
+impl Vectorised for Restore<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { from, to, images, image, first } = self;
+        let elements = from.len() / V::LANES;
+        let to = to.pointer(images.start * image + first, (images.len() - 1) * image + elements);
+        // SAFETY: `pointer` has the places of all images; no other task has these channels of them.
+        unsafe { simd::transpose::<V>((from.as_ptr(), V::LANES), (to, image), elements, images.len()) }
+    }
+}
+
+/// What the blocks of a convolution have in common.
+struct Plan<'a> {
+    of: &'a Batched,
+    sights: [Sight; 3],
+    /// Of the results.
+    extents: [usize; 3],
+    /// What each plane and line of the results sees.
+    lines: [SmallVec<[Seen; 32]>; 2],
+    /// See [`Batched::weights`].
+    weight: Storage<f32>,
+    /// Channels of each group that are read and written.
+    read: usize,
+    written: usize,
+}
+
+impl Plan<'_> {
+    /// Where a tap of the first channels stands in the weight.
+    fn tap(&self, [deep, high, wide]: [usize; 3]) -> usize {
+        let [_, high_taps, wide_taps] = self.of.geo.axes.map(|axis| axis.kernel);
+        ((deep * high_taps + high) * wide_taps + wide) * self.written
+    }
+}
+
+/// Some channels of results of the images of a vector.
+struct Block<'a> {
+    plan: &'a Plan<'a>,
+    /// Frames of all channels that are read.
+    x: &'a [f32],
+    /// The group of channels, and the first channel of the group.
+    part: usize,
+    first: usize,
+    /// What the sums of each channel begin with.
+    bias: Option<&'a [f32]>,
+    to: &'a mut [f32],
+}
+
+/// Tiles of `R` channels and `S` positions.
+struct Tiles<'a, const R: usize, const S: usize>(Block<'a>);
+
+impl<const R: usize, const S: usize> Vectorised for Tiles<'_, R, S> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Block { plan, x, part, first, bias, to } = self.0;
+        let Plan { of, sights, extents, weight, read, written, .. } = plan;
+        let (frame, taps) = (of.read, of.geo.taps());
+        let plane: usize = extents.iter().product();
+        let (len, steps) = (frame.len() * V::LANES, frame.steps().map(|step| (step * V::LANES) as isize));
+        let x = &x[part * read * len..];
+        assert!(x.len() >= (read * frame.len() + frame.before[2]) * V::LANES);
+        let weight = &weight[part * read * taps * written..][..read * taps * written];
+        assert!(to.len() == R * plane * V::LANES && first + R <= *written && of.lanes == V::LANES);
+        let mut begin = [0.0; R];
+        if let Some(bias) = bias {
+            begin.copy_from_slice(&bias[part * written + first..][..R]);
+        }
+        // How far it is to the next tap along each axis, in the weight and in what is seen.
+        let along = |i: usize| {
+            let mut next = [0; 3];
+            next[i] = sights[i].tap;
+            (plan.tap(next), sights[i].tap_element * steps[i])
+        };
+        let ([deep_w, high_w, wide_w], [deep_x, high_x, wide_x]) =
+            ([0, 1, 2].map(|i| along(i).0), [0, 1, 2].map(|i| along(i).1));
+        for (line, [d, h, _]) in places([extents[0], extents[1], 1]).enumerate() {
+            for run in &of.runs {
+                let seen = [plan.lines[0][d], plan.lines[1][h], run.seen];
+                let tap = plan.tap(seen.map(|seen| seen.tap)) + first;
+                let border = [0, 0, frame.before[2] as isize];
+                let element: isize = (0..3).map(|i| (seen[i].element + border[i]) * steps[i]).sum();
+                let (mut seen_at, mut stands_at) = ([0; S], [0; S]);
+                for s in 0..S {
+                    // A position that is missing repeats the last.
+                    let at = s.min(run.positions - 1) * V::LANES;
+                    (seen_at[s], stands_at[s]) = (at * sights[2].element, at * sights[2].position);
+                }
+                let to = to[(line * extents[2] + run.first) * V::LANES..].as_mut_ptr();
+                // SAFETY: each position sees elements of the frame through the taps of its run, or zeros of the
+                // border; `weight` has `R` numbers from `first` on for each of these taps, and `to` the run's
+                // positions of `R` channels.
+                unsafe {
+                    let mut sums = [[V::zero(); S]; R];
+                    for r in 0..R {
+                        sums[r] = [V::splat(&begin[r]); S];
+                    }
+                    let mut w = weight.as_ptr().wrapping_add(tap);
+                    let mut x = x.as_ptr().wrapping_offset(element);
+                    for _ in 0..*read {
+                        let (mut w_deep, mut x_deep) = (w, x);
+                        for _ in 0..seen[0].count {
+                            let (mut w_high, mut x_high) = (w_deep, x_deep);
+                            for _ in 0..seen[1].count {
+                                let (mut w, mut x) = (w_high, x_high);
+                                for _ in 0..seen[2].count {
+                                    let mut factors = [V::zero(); R];
+                                    for r in 0..R {
+                                        factors[r] = V::splat(w.wrapping_add(r));
+                                    }
+                                    for s in 0..S {
+                                        let x = V::load(x.wrapping_add(seen_at[s]));
+                                        for r in 0..R {
+                                            sums[r][s] = x.mul_add(factors[r], sums[r][s]);
+                                        }
+                                    }
+                                    (w, x) = (w.wrapping_add(wide_w), x.wrapping_offset(wide_x));
+                                }
+                                (w_high, x_high) =
+                                    (w_high.wrapping_add(high_w), x_high.wrapping_offset(high_x));
+                            }
+                            (w_deep, x_deep) = (w_deep.wrapping_add(deep_w), x_deep.wrapping_offset(deep_x));
+                        }
+                        (w, x) = (w.wrapping_add(taps * written), x.wrapping_add(len));
+                    }
+                    for r in 0..R {
+                        for s in 0..S {
+                            sums[r][s].store(to.wrapping_add(r * plane * V::LANES + stands_at[s]));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Every place below the extents, the last axis first.
+fn places([deep, high, wide]: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
+    (0..deep).flat_map(move |d| (0..high).flat_map(move |h| (0..wide).map(move |w| [d, h, w])))
+}
+
+/// Σ y·x over the positions of the images of a vector, for some channels of results.
+struct Sums<'a> {
+    of: &'a Batched,
+    /// Frames of the channels of the group.
+    x: &'a [f32],
+    /// These channels of the results' gradient.
+    y: &'a [f32],
+    /// The offset of each tap.
+    taps: &'a [usize],
+    /// Whether these are the first images.
+    begins: bool,
+    /// A vector for each weight.
+    sums: &'a mut [f32],
+}
+
+/// Sums of `R` channels of results and `S` taps at a time.
+struct Correlate<'a, const R: usize, const S: usize>(Sums<'a>);
+
+impl<const R: usize, const S: usize> Vectorised for Correlate<'_, R, S> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Sums { of, x, y, taps, begins, sums } = self.0;
+        let (len, steps) = (of.read.len(), of.read.steps());
+        let axes = of.geo.axes;
+        let steps: [usize; 3] = std::array::from_fn(|i| steps[i] * axes[i].stride * V::LANES);
+        let [deep, high, wide] = axes.map(|axis| axis.output);
+        let (plane, row) = (of.geo.out_plane() * V::LANES, of.geo.group_in() * taps.len());
+        assert!(x.len() >= of.geo.group_in() * len * V::LANES && y.len() >= R * plane);
+        assert!(sums.len() == R * row * V::LANES && of.lanes == V::LANES);
+        for c in 0..of.geo.group_in() {
+            for tap in (0..taps.len()).step_by(S) {
+                let (mut offsets, mut places) = ([0; S], [0; S]);
+                for s in 0..S {
+                    // A tap that is missing repeats the last.
+                    let tap = (tap + s).min(taps.len() - 1);
+                    (offsets[s], places[s]) = (taps[tap] * V::LANES, (c * taps.len() + tap) * V::LANES);
+                }
+                // SAFETY: the frame holds what each position sees through each tap, `y` the positions of `R`
+                // channels, and `sums` a vector for each of their weights.
+                unsafe {
+                    let x = x.as_ptr().add(c * len * V::LANES);
+                    let mut y = y.as_ptr();
+                    let sums = sums.as_mut_ptr();
+                    let mut totals = [[V::zero(); S]; R];
+                    if !begins {
+                        for r in 0..R {
+                            for s in 0..S {
+                                totals[r][s] = V::load(sums.wrapping_add(r * row * V::LANES + places[s]));
+                            }
+                        }
+                    }
+                    for d in 0..deep {
+                        for h in 0..high {
+                            let mut x = x.wrapping_add(d * steps[0] + h * steps[1]);
+                            for _ in 0..wide {
+                                let mut factors = [V::zero(); R];
+                                for r in 0..R {
+                                    factors[r] = V::load(y.wrapping_add(r * plane));
+                                }
+                                for s in 0..S {
+                                    let x = V::load(x.wrapping_add(offsets[s]));
+                                    for r in 0..R {
+                                        totals[r][s] = x.mul_add(factors[r], totals[r][s]);
+                                    }
+                                }
+                                x = x.wrapping_add(steps[2]);
+                                y = y.wrapping_add(V::LANES);
+                            }
+                        }
+                    }
+                    for r in 0..R {
+                        for s in 0..S {
+                            totals[r][s].store(sums.wrapping_add(r * row * V::LANES + places[s]));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
