@@ -180,13 +180,16 @@ impl Batched {
         if geo.batch * 4 < geo.batch.next_multiple_of(lanes) * 3 {
             return None;
         }
-        // Of the numbers of positions, or taps, of a tile, the one that leaves the fewest places free.
-        let fit = |count: usize| (LEAST[1]..=most).rev().min_by_key(|&each| count.next_multiple_of(each));
         let wide = Sight::new(geo.axes[2], slot);
-        let together = fit(match slot {
-            Slot::Weight => geo.taps(),
-            Slot::Input | Slot::Output => wide.extents()[0].div_ceil(wide.position),
-        })?;
+        if slot != Slot::Weight && wide.extents()[0].div_ceil(wide.position) < LEAST[1] {
+            return None;
+        }
+        // The size of the tiles that multiplies least, the largest of those.
+        let multiplied = |together: usize| match slot {
+            Slot::Weight => geo.taps().next_multiple_of(together),
+            _ => wide.runs(together).map(|run| together * run.seen.count).sum(),
+        };
+        let together = (LEAST[1]..=most).rev().min_by_key(|&together| multiplied(together))?;
         let mut runs = SmallVec::new();
         let read = match slot {
             Slot::Weight => Frame {
