@@ -201,7 +201,7 @@ impl Winograd {
         };
         let tiles = [written.height, written.width].map(|extent| extent.div_ceil(TILE));
         let count = geo.batch * tiles[0] * tiles[1];
-        if !fits || count < 16 || 2 * written.len() < tiles[0] * tiles[1] * TILE * TILE {
+        if !fits || count < 4 || 2 * written.len() < tiles[0] * tiles[1] * TILE * TILE {
             return None;
         }
         // At most a quarter of the batch, which leaves something for other threads; whole images if possible.
@@ -257,12 +257,18 @@ impl Winograd {
     /// GwGᵀ as a matrix `[read channels, lanes of the written ones]` for each element of a window.
     fn weights(&self, w: &[f32]) -> Storage<f32> {
         let (from, to) = (self.read.channels, self.written.lanes());
-        let mut weight = Storage::unspecified(ELEMENTS * from * to);
+        let mut weight = Storage::unspecified(ELEMENTS * self.weight_step());
         let shared = Shared::new(weight.make_mut());
         par::tasks(from, ELEMENTS * to, |channel| {
             simd::vectorised(self.level, Weights { of: self, channel, w, weight: &shared });
         });
         weight
+    }
+
+    /// From the matrix of one element of the transformed weight to the next: a vector more than it has, lest all
+    /// fall on the same lines of the cache.
+    fn weight_step(&self) -> usize {
+        self.read.channels * self.written.lanes() + LANES
     }
 
     fn blocks(&self) -> usize {
@@ -393,7 +399,7 @@ impl Vectorised for Convolve<'_> {
         let (rows, cols) = (read.channels, written.channels);
         for element in 0..ELEMENTS {
             let a = windows.matrix(element, tiles).cols_below(rows).t();
-            let b = &weight[element * rows * written.lanes()..];
+            let b = &weight[element * self.of.weight_step()..];
             let b = MatRef::with_strides(b, rows, cols, written.lanes(), 1);
             let c = &mut products.values.make_mut()[element * products.step..];
             let c = MatMut::with_stride(c, tiles, cols, products.lanes);
@@ -648,24 +654,27 @@ impl Vectorised for Weights<'_> {
             Slot::Output | Slot::Weight => (self.channel, from),
         };
         let reversed = self.of.slot == Slot::Input;
-        for lane in (0..lanes).step_by(V::LANES) {
-            let mut taps = [[0.0; LANES]; TAPS * TAPS];
-            for channel in lane..to.min(lane + V::LANES) {
-                let w = &self.w[(first + channel * step) * TAPS * TAPS..][..TAPS * TAPS];
-                for (t, &w) in w.iter().enumerate() {
-                    taps[if reversed { TAPS * TAPS - 1 - t } else { t }][channel - lane] = w;
-                }
-            }
-            // SAFETY: no other task has this channel; of each element, its lanes lie in the matrix.
+        assert!(self.w.len() == from * to * TAPS * TAPS);
+        for lane in (0..to).step_by(V::LANES) {
+            let mut taps = [[0.0f32; LANES]; TAPS * TAPS];
+            // SAFETY: the assertion: `w` has the taps of each pair of channels. No other task has this channel; of
+            // each element, its lanes lie in the matrix.
             unsafe {
+                let w = self.w.as_ptr().add((first + lane * step) * TAPS * TAPS);
+                let rows = (to - lane).min(V::LANES);
+                let to = (taps.as_mut_ptr().cast(), LANES);
+                simd::transpose::<V>((w, step * TAPS * TAPS), to, rows, TAPS * TAPS);
                 on_both_sides(
                     #[inline(always)]
                     |w| transform::taps::<V>(w),
                     #[inline(always)]
-                    |i, j| V::load(taps[i * TAPS + j].as_ptr()),
+                    |i, j| {
+                        let tap = i * TAPS + j;
+                        V::load(taps[if reversed { TAPS * TAPS - 1 - tap } else { tap }].as_ptr())
+                    },
                     #[inline(always)]
                     |i, j, u| {
-                        let at = ((i * WINDOW + j) * from + self.channel) * lanes + lane;
+                        let at = (i * WINDOW + j) * self.of.weight_step() + self.channel * lanes + lane;
                         u.store(self.weight.pointer(at, V::LANES));
                     },
                 );
