@@ -180,6 +180,20 @@ impl Batched {
         if geo.batch * 4 < geo.batch.next_multiple_of(lanes) * 3 {
             return None;
         }
+        // Bounds that keep every number below far from overflowing.
+        let far = |axis: &Axis| axis.stride.max(axis.dilation).max(axis.before).max(axis.after) > AT_HAND;
+        let depth = geo.taps().checked_mul(geo.group_in().max(geo.group_out()))?;
+        let (elements, sums) = match slot {
+            Slot::Input => (geo.out_channels * geo.out_plane(), 0),
+            Slot::Output => (geo.in_channels * geo.in_plane(), 0),
+            Slot::Weight => {
+                (geo.in_channels * geo.in_plane(), geo.out_channels * geo.group_in() * geo.taps())
+            }
+        };
+        let at_hand = AT_HAND / lanes;
+        if geo.axes.iter().any(far) || depth > DEPTH || elements.max(sums) > at_hand {
+            return None;
+        }
         let wide = Sight::new(geo.axes[2], slot);
         if slot != Slot::Weight && wide.extents()[0].div_ceil(wide.position) < LEAST[1] {
             return None;
@@ -209,15 +223,9 @@ impl Batched {
                 Frame { before: [0, 0, border], inner, extents: [deep, high, wide + border] }
             }
         };
-        let read_channels = if slot == Slot::Input { geo.out_channels } else { geo.in_channels };
-        let depth = geo.taps().checked_mul(geo.group_in().max(geo.group_out()))?;
-        let elements = read_channels.checked_mul(read.len())?.checked_mul(lanes)?;
-        let sums = match slot {
-            Slot::Weight => geo.out_channels.checked_mul(geo.group_in() * geo.taps() * lanes)?,
-            Slot::Input | Slot::Output => 0,
-        };
-        let fits = elements.max(sums) <= AT_HAND && depth <= DEPTH;
-        fits.then_some(Self { level, slot, geo: *geo, lanes, channels, together, read, runs })
+        let channels_read = if slot == Slot::Input { geo.out_channels } else { geo.in_channels };
+        let framed = read.extents.iter().try_fold(channels_read, |len, &extent| len.checked_mul(extent))?;
+        (framed <= at_hand).then_some(Self { level, slot, geo: *geo, lanes, channels, together, read, runs })
     }
 
     /// What the operands determine of the slot.
@@ -230,8 +238,8 @@ impl Batched {
     }
 
     /// The images of a vector.
-    fn images(&self, group: usize) -> std::ops::Range<usize> {
-        group * self.lanes..self.geo.batch.min((group + 1) * self.lanes)
+    fn images(&self, vector: usize) -> std::ops::Range<usize> {
+        vector * self.lanes..self.geo.batch.min((vector + 1) * self.lanes)
     }
 
     /// Elements of so many frames of a vector of images, and of the border after the last.
@@ -239,13 +247,13 @@ impl Batched {
         (channels * self.read.len() + self.read.before[2]) * self.lanes
     }
 
-    fn groups(&self) -> usize {
+    fn vectors(&self) -> usize {
         self.geo.batch.div_ceil(self.lanes)
     }
 
     /// Transposes the images of a vector into frames, whose borders are 0 already. `from` has all images.
-    fn lay_out(&self, group: usize, from: &[f32], frame: Frame, to: &mut [f32]) {
-        let images = self.images(group);
+    fn lay_out(&self, vector: usize, from: &[f32], frame: Frame, to: &mut [f32]) {
+        let images = self.images(vector);
         let channel: usize = frame.inner.iter().product();
         let channels = from.len() / self.geo.batch / channel;
         let from = &from[images.start * channels * channel..images.end * channels * channel];
@@ -280,16 +288,16 @@ impl Batched {
         let channels = of_group * self.geo.groups;
         let cost = each * of_taps * self.geo.taps() * self.geo.out_plane() * self.lanes / PER_OPERATION;
         let shared = Shared::new(to);
-        par::tasks(self.groups(), cost * blocks * self.geo.groups, |group| {
+        par::tasks(self.vectors(), cost * blocks * self.geo.groups, |vector| {
             let mut x = Storage::filled(self.elements(of_taps * self.geo.groups), 0.0);
-            self.lay_out(group, from, self.read, x.make_mut());
+            self.lay_out(vector, from, self.read, x.make_mut());
             par::tasks(self.geo.groups * blocks, cost, |block| {
                 let first = block % blocks * each;
                 let some = each.min(of_group - first);
                 let mut results = Storage::unspecified(some * plane * self.lanes);
                 let block =
-                    Block { plan: &plan, x: &x, part: block / blocks, first, bias, to: results.make_mut() };
-                let channel = block.part * of_group + first;
+                    Block { plan: &plan, x: &x, group: block / blocks, first, bias, to: results.make_mut() };
+                let channel = block.group * of_group + first;
                 match some {
                     1 => self.tiles::<1>(block),
                     2 => self.tiles::<2>(block),
@@ -300,7 +308,7 @@ impl Batched {
                 let of = Restore {
                     from: &results,
                     to: &shared,
-                    images: self.images(group),
+                    images: self.images(vector),
                     image,
                     first: channel * plane,
                 };
@@ -338,46 +346,48 @@ impl Batched {
     /// w from y and x: its sums over parts of the batch, added in order.
     fn weight(&self, y: &[f32], x: &[f32], w: &mut [f32]) {
         let geo = &self.geo;
-        let each = self.groups().div_ceil(PARTS);
-        let parts = self.groups().div_ceil(each);
+        let each = self.vectors().div_ceil(PARTS);
+        let parts = self.vectors().div_ceil(each);
         let extents = geo.axes.map(|axis| axis.output);
         let plain = Frame { before: [0; 3], inner: extents, extents };
         let steps = self.read.steps();
         let taps: SmallVec<[usize; 64]> = places(geo.axes.map(|axis| axis.kernel))
             .map(|at| (0..3).map(|i| at[i] * geo.axes[i].dilation * steps[i]).sum())
             .collect();
+        let (group_in, group_out) = (geo.group_in(), geo.group_out());
+        // The sums of a channel, of a tile's channels, and of a group of channels.
+        let row = group_in * geo.taps() * self.lanes;
+        let channels = group_out.div_ceil(group_out.div_ceil(self.channels));
+        let group_row = group_out * row;
+        let cost = channels * row * geo.out_plane() / PER_OPERATION;
         let len = w.len() * self.lanes;
         let mut sums = Storage::unspecified(parts * len);
         par::chunks(sums.make_mut(), len, |part, sums| {
             let mut x_vectors = Storage::filled(self.elements(geo.in_channels), 0.0);
             let mut y_vectors = Storage::filled(geo.out_channels * geo.out_plane() * self.lanes, 0.0);
-            let groups = part * each..self.groups().min((part + 1) * each);
-            for group in groups.clone() {
-                if self.images(group).len() < self.lanes {
-                    // The images that are missing are none of the last vector's.
+            let vectors = part * each..self.vectors().min((part + 1) * each);
+            for vector in vectors.clone() {
+                if self.images(vector).len() < self.lanes {
+                    // Lanes that are missing are not to have the last vector's images.
+                    x_vectors.make_mut().fill(0.0);
                     y_vectors.make_mut().fill(0.0);
                 }
-                self.lay_out(group, x, self.read, x_vectors.make_mut());
-                self.lay_out(group, y, plain, y_vectors.make_mut());
-                let row = geo.group_in() * geo.taps() * self.lanes;
-                let together = geo.group_out().div_ceil(geo.group_out().div_ceil(self.channels));
-                par::chunks(sums, geo.group_out() * row, |part, sums| {
-                    par::chunks(sums, together * row, |block, sums| {
-                        let of = Sums {
-                            of: self,
-                            x: &x_vectors[part * geo.group_in() * self.read.len() * self.lanes..],
-                            y: &y_vectors[(part * geo.group_out() + block * together)
-                                * geo.out_plane()
-                                * self.lanes..],
-                            taps: &taps,
-                            begins: group == groups.start,
-                            sums,
-                        };
-                        match of.sums.len() / row {
-                            1 => self.correlate::<1>(of),
-                            2 => self.correlate::<2>(of),
-                            3 => self.correlate::<3>(of),
-                            _ => self.correlate::<4>(of),
+                self.lay_out(vector, x, self.read, x_vectors.make_mut());
+                self.lay_out(vector, y, plain, y_vectors.make_mut());
+                par::chunks(sums, group_row, |group, sums| {
+                    let x = &x_vectors[group * group_in * self.read.len() * self.lanes..];
+                    let y = &y_vectors[group * group_out * geo.out_plane() * self.lanes..];
+                    par::rows(sums, channels * row, cost, |first, sums| {
+                        for (block, sums) in sums.chunks_mut(channels * row).enumerate() {
+                            let y = &y[(first + block) * channels * geo.out_plane() * self.lanes..];
+                            let begins = vector == vectors.start;
+                            let of = Sums { of: self, x, y, taps: &taps, begins, sums };
+                            match of.sums.len() / row {
+                                1 => self.correlate::<1>(of),
+                                2 => self.correlate::<2>(of),
+                                3 => self.correlate::<3>(of),
+                                _ => self.correlate::<4>(of),
+                            }
                         }
                     });
                 });
@@ -483,7 +493,7 @@ struct Block<'a> {
     /// Frames of all channels that are read.
     x: &'a [f32],
     /// The group of channels, and the first channel of the group.
-    part: usize,
+    group: usize,
     first: usize,
     /// What the sums of each channel begin with.
     bias: Option<&'a [f32]>,
@@ -498,18 +508,18 @@ impl<const R: usize, const S: usize> Vectorised for Tiles<'_, R, S> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Block { plan, x, part, first, bias, to } = self.0;
+        let Block { plan, x, group, first, bias, to } = self.0;
         let Plan { of, sights, extents, weight, read, written, .. } = plan;
         let (frame, taps) = (of.read, of.geo.taps());
         let plane: usize = extents.iter().product();
         let (len, steps) = (frame.len() * V::LANES, frame.steps().map(|step| (step * V::LANES) as isize));
-        let x = &x[part * read * len..];
+        let x = &x[group * read * len..];
         assert!(x.len() >= (read * frame.len() + frame.before[2]) * V::LANES);
-        let weight = &weight[part * read * taps * written..][..read * taps * written];
+        let weight = &weight[group * read * taps * written..][..read * taps * written];
         assert!(to.len() == R * plane * V::LANES && first + R <= *written && of.lanes == V::LANES);
         let mut begin = [0.0; R];
         if let Some(bias) = bias {
-            begin.copy_from_slice(&bias[part * written + first..][..R]);
+            begin.copy_from_slice(&bias[group * written + first..][..R]);
         }
         // How far it is to the next tap along each axis, in the weight and in what is seen.
         let along = |i: usize| {

@@ -317,6 +317,7 @@ fn a_bias_is_added_to_every_position_of_its_channel_whatever_the_way() {
         ([3, 4, 9, 9], [6, 4, 3, 3]),
         ([2, 17, 12, 9], [19, 17, 3, 3]),
         ([2, 3, 7, 5], [9, 3, 1, 1]),
+        ([30, 5, 9, 7], [6, 5, 3, 2]),
         ([0, 3, 7, 5], [9, 3, 3, 3]),
     ] {
         let geo = Geometry::convolution("test", &input, &weight, 1, Sliding::<2>::default()).unwrap();
