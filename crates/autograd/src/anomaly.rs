@@ -123,15 +123,8 @@ impl<T: Float> Tape<T> {
         part()
     }
 
-    /// Runs a pullback, whose own operations are not looked at.
-    pub(crate) fn unsuspected<R>(&self, pull: impl FnOnce() -> R) -> R {
-        let before = self.set_pulling(true);
-        let result = pull();
-        self.set_pulling(before);
-        result
-    }
-
-    fn set_pulling(&self, pulling: bool) -> bool {
+    /// Says whether a pullback is running, whose own operations are not looked at; returns what was said before.
+    pub(crate) fn set_pulling(&self, pulling: bool) -> bool {
         let mut nodes = self.nodes_mut();
         nodes.anomalies.as_mut().is_some_and(|anomalies| std::mem::replace(&mut anomalies.pulling, pulling))
     }
@@ -147,9 +140,15 @@ impl<T: Float> Tape<T> {
     }
 
     /// Looks at what the pullback of the operation at a position gave.
-    pub(crate) fn inspect_backward(&self, position: usize, x: &[Operand<T>], y: &Var<T>) -> Result<()> {
-        let wrong = x.iter().enumerate().find_map(|(i, x)| {
-            let g = x.cotangent.as_ref()?.value();
+    pub(crate) fn inspect_backward(
+        &self,
+        position: usize,
+        x: &[Operand<T>],
+        y: &Var<T>,
+        cotangents: &[Option<Var<T>>],
+    ) -> Result<()> {
+        let wrong = cotangents.iter().enumerate().find_map(|(i, g)| {
+            let g = g.as_ref()?.value();
             Some((i, g.shape(), not_finite(g)?))
         });
         let Some((i, shape, found)) = wrong else { return Ok(()) };

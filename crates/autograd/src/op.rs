@@ -146,16 +146,17 @@ pub(crate) struct Operand<T: Float> {
     pub(crate) x: Var<T>,
     /// Its position, if its cotangent is wanted.
     pub(crate) wanted: Option<usize>,
-    /// What the pullback gave.
-    pub(crate) cotangent: Option<Var<T>>,
 }
+
+/// Who is given the cotangents of an operation's inputs, and takes those that are wanted.
+pub(crate) type Receiver<'a, T> = &'a mut dyn FnMut(&mut [Option<Var<T>>]) -> Result<()>;
 
 /// An operation whose number of inputs the tape need not know.
 pub(crate) trait AnyOp<T: Float>: Any {
     fn name(&self) -> &'static str;
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>>;
-    /// Gives the operands their cotangents.
-    fn vjp(&self, x: &mut [Operand<T>], y: &Var<T>, g: Var<T>) -> Result<()>;
+    /// Gives the cotangents of the operands to `receiver`.
+    fn vjp(&self, x: &[Operand<T>], y: &Var<T>, g: Var<T>, receiver: Receiver<'_, T>) -> Result<()>;
     fn held_bytes(&self) -> usize {
         0
     }
@@ -179,11 +180,13 @@ impl<T: Float, O: Op<T, N>, const N: usize> AnyOp<T> for Fixed<O, N> {
         self.0.forward(std::array::from_fn(|i| x[i]))
     }
 
-    fn vjp(&self, x: &mut [Operand<T>], y: &Var<T>, g: Var<T>) -> Result<()> {
+    fn vjp(&self, x: &[Operand<T>], y: &Var<T>, g: Var<T>, receiver: Receiver<'_, T>) -> Result<()> {
         let wants = std::array::from_fn(|i| x[i].wanted.is_some());
-        let cotangents = self.0.vjp_owned(std::array::from_fn(|i| &x[i].x), y, g, wants)?;
-        x.iter_mut().zip(cotangents).for_each(|(x, g)| x.cotangent = g);
-        Ok(())
+        // Where they are, because moving them costs more than looking at them.
+        match &mut self.0.vjp_owned(std::array::from_fn(|i| &x[i].x), y, g, wants) {
+            Ok(cotangents) => receiver(cotangents),
+            Err(error) => Err(error.clone()),
+        }
     }
 
     fn held_bytes(&self) -> usize {
@@ -262,8 +265,10 @@ pub(crate) fn record<T: Float, O: AnyOp<T>>(
     wants: &mut [bool],
     y: Tensor<T>,
 ) -> Var<T> {
-    match tape {
-        Some(tape) => tape.record(op, x, wants, y),
-        None => Var::from(y),
-    }
+    // A closure would lose the caller's line.
+    let key = match tape {
+        Some(tape) => tape.record(op, x, wants, &y),
+        None => None,
+    };
+    Var::new(y, tape.cloned(), key)
 }

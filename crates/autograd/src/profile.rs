@@ -130,19 +130,11 @@ impl<T: Float> Tape<T> {
         self.nodes().profile.is_some()
     }
 
-    /// Does the work of a pullback.
-    pub(crate) fn time_backward<R>(
-        &self,
-        op: &'static str,
-        at: &'static Location<'static>,
-        work: impl FnOnce() -> R,
-    ) -> R {
-        let start = Instant::now();
-        let result = work();
+    /// Notes what a pullback took that began at `start`.
+    pub(crate) fn note_backward(&self, op: &'static str, at: &'static Location<'static>, start: Instant) {
         if let Some(profile) = &mut self.nodes_mut().profile {
             profile.row(op, at).backward += start.elapsed();
         }
-        result
     }
 }
 

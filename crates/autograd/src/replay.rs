@@ -8,12 +8,13 @@
 
 use std::panic::Location;
 use std::rc::Rc;
+use std::time::Instant;
 
 use retrograd_tensor::{Error, Float, Result, Tensor};
 use smallvec::SmallVec;
 
 use crate::op::{AnyOp, Operand, stale};
-use crate::tape::{Key, Kind, nothing};
+use crate::tape::{Key, Kind};
 use crate::{Gradients, ParamId, Tape, Var};
 
 impl<T: Float> Var<T> {
@@ -232,6 +233,8 @@ struct Replay<'a, T: Float> {
     tape: &'a Tape<T>,
     /// Whether the tape detects anomalies.
     suspicious: bool,
+    /// Whether it takes times.
+    profiled: bool,
     bench: Bench<T>,
 }
 
@@ -239,21 +242,13 @@ struct Replay<'a, T: Float> {
 pub(crate) struct Bench<T: Float> {
     /// The cotangent of the variable at each position, as far as it is known.
     cotangents: Vec<Option<Var<T>>>,
-    /// Input and output of the operation that is being pulled back.
+    /// The inputs of the operation that is being pulled back, and after them its output.
     operands: Vec<Operand<T>>,
-    output: Var<T>,
 }
 
 impl<T: Float> Default for Bench<T> {
     fn default() -> Self {
-        Self { cotangents: Vec::new(), operands: Vec::new(), output: nothing().into() }
-    }
-}
-
-impl<T: Float> Bench<T> {
-    fn clear_step(&mut self) {
-        self.operands.clear();
-        self.output = nothing().into();
+        Self { cotangents: Vec::new(), operands: Vec::new() }
     }
 }
 
@@ -278,7 +273,8 @@ impl<'a, T: Float> Replay<'a, T> {
         let mut bench = std::mem::take(&mut nodes.bench);
         bench.cotangents.resize_with(position, || None);
         bench.cotangents.push(Some(cotangent));
-        Ok(Self { op, tape, suspicious: nodes.anomalies.is_some(), bench })
+        let (suspicious, profiled) = (nodes.anomalies.is_some(), nodes.profile.is_some());
+        Ok(Self { op, tape, suspicious, profiled, bench })
     }
 
     /// Which positions depend on the variables at the positions `x`.
@@ -326,48 +322,44 @@ impl<'a, T: Float> Replay<'a, T> {
             }
             if self.bench.operands.iter().any(|x| x.wanted.is_some()) {
                 self.pull_back(position, &step, g)?;
-                self.hand_on(&step)?;
             }
-            self.bench.clear_step();
+            self.bench.operands.clear();
         }
         Ok(())
     }
 
-    /// Puts what the operation's pullback gives on the bench, looked at and timed where the tape is to.
+    /// Pulls a cotangent back, looking at it and taking times where the tape is to, and hands what comes out to
+    /// the inputs that want it.
     #[track_caller]
     fn pull_back(&mut self, position: usize, step: &Step<T>, g: Var<T>) -> Result<()> {
-        let Bench { operands, output, .. } = &mut self.bench;
-        let pull = || step.op.vjp(operands, output, g);
-        let pull = || if self.suspicious { self.tape.unsuspected(pull) } else { pull() };
-        match self.tape.is_profiled() {
-            true => self.tape.time_backward(step.op.name(), step.at, pull),
-            false => pull(),
-        }?;
-        if self.suspicious {
-            self.tape.inspect_backward(position, operands, output)?;
-        }
-        Ok(())
-    }
-
-    /// Hands what a pullback gave to the inputs that wanted it.
-    #[track_caller]
-    fn hand_on(&mut self, step: &Step<T>) -> Result<()> {
-        let Bench { cotangents, operands, .. } = &mut self.bench;
-        for (i, Operand { x, wanted, cotangent }) in operands.iter_mut().enumerate() {
-            let (Some(source), shape) = (*wanted, x.shape()) else { continue };
-            let fail = |found: String| {
-                let (name, at) = (step.op.name(), step.at);
-                Err(Error::new(self.op, format!("`{name}` (at {at}): the cotangent of input {i} {found}")))
-            };
-            match cotangent {
-                None => return fail("is missing".into()),
-                Some(g) if g.shape() != shape => {
-                    return fail(format!("has shape {}, not {shape}", g.shape()));
-                }
-                Some(_) => collect(&mut cotangents[source], cotangent)?,
+        let (tape, suspicious) = (self.tape, self.suspicious);
+        let Bench { cotangents, operands } = &mut self.bench;
+        let Some((Operand { x: output, .. }, operands)) = operands.split_last() else { return Ok(()) };
+        let line = Location::caller();
+        let mut receiver = |given: &mut [Option<Var<T>>]| {
+            if suspicious {
+                tape.inspect_backward(position, operands, output, given)?;
             }
+            for (i, (x, g)) in operands.iter().zip(given).enumerate() {
+                let Some(source) = x.wanted else { continue };
+                let collected = match g {
+                    Some(given) if given.shape() == x.x.shape() => collect(&mut cotangents[source], g),
+                    _ => Err(unfit(self.op, step, i, &x.x, g.as_ref())),
+                };
+                collected.map_err(|error| error.called_from(line))?;
+            }
+            Ok(())
+        };
+        let start = self.profiled.then(Instant::now);
+        let pulling = suspicious && tape.set_pulling(true);
+        let pulled = step.op.vjp(operands, output, g, &mut receiver);
+        if suspicious {
+            tape.set_pulling(pulling);
         }
-        Ok(())
+        if let Some(start) = start {
+            tape.note_backward(step.op.name(), step.at, start);
+        }
+        pulled
     }
 
     /// What stands at a position, with its key. The inputs and the output of an operation are put on the bench,
@@ -395,9 +387,9 @@ impl<'a, T: Float> Replay<'a, T> {
         };
         let operand = |x, source: Option<usize>| {
             let wanted = source.filter(|&source| wanted(source));
-            Operand { x, wanted, cotangent: None }
+            Operand { x, wanted }
         };
-        let Bench { operands, output, .. } = &mut self.bench;
+        let operands = &mut self.bench.operands;
         match keep {
             Keep::Nothing => {
                 node.spent = true;
@@ -408,15 +400,15 @@ impl<'a, T: Float> Replay<'a, T> {
                 }
                 let mut take = |value: &mut Tensor<T>| {
                     bytes += value.held_bytes();
-                    Var::from(std::mem::replace(value, nothing()))
+                    Var::from(value.take())
                 };
                 operands.extend(inputs.iter_mut().map(|input| operand(take(&mut input.value), input.source)));
-                *output = take(&mut node.output);
+                operands.push(operand(take(&mut node.output), None));
                 nodes.let_go(bytes);
             }
             Keep::Values => {
                 operands.extend(inputs.iter().map(|input| operand(Var::from(&input.value), input.source)));
-                *output = Var::from(&node.output);
+                operands.push(operand(Var::from(&node.output), None));
             }
             Keep::Everything => {
                 let nodes = &*nodes;
@@ -428,7 +420,7 @@ impl<'a, T: Float> Replay<'a, T> {
                 let inputs = nodes.inputs(node).iter();
                 operands
                     .extend(inputs.map(|input| operand(attach(&input.value, input.source), input.source)));
-                *output = attach(&node.output, Some(position));
+                operands.push(operand(attach(&node.output, Some(position)), None));
             }
         }
         Ok((key, Place::Op(Step { op, at })))
@@ -440,11 +432,22 @@ impl<T: Float> Drop for Replay<'_, T> {
     fn drop(&mut self) {
         // What a user's pullback left in a variable may use the tape as it is dropped.
         self.bench.cotangents.clear();
-        self.bench.clear_step();
+        self.bench.operands.clear();
         if let Some(mut nodes) = self.tape.try_nodes_mut() {
             nodes.bench = std::mem::take(&mut self.bench);
         }
     }
+}
+
+/// What is wrong with the cotangent that a pullback gave for its input `i`.
+#[cold]
+fn unfit<T: Float>(op: &'static str, step: &Step<T>, i: usize, x: &Var<T>, g: Option<&Var<T>>) -> Error {
+    let (name, at) = (step.op.name(), step.at);
+    let found = match g {
+        None => "is missing".into(),
+        Some(g) => format!("has shape {}, not {}", g.shape(), x.shape()),
+    };
+    Error::new(op, format!("`{name}` (at {at}): the cotangent of input {i} {found}"))
 }
 
 /// Adds a cotangent to those that arrived before; the first is moved.

@@ -291,7 +291,7 @@ impl<T: Float> Tape<T> {
     }
 
     /// Records an operation on variables, at least one of which is on this tape, whose value is `y`. `wants` says
-    /// which of them are recorded.
+    /// which of them are recorded; if none is, there is nothing to be recorded.
     #[inline]
     #[track_caller]
     pub(crate) fn record<O: AnyOp<T>>(
@@ -299,21 +299,17 @@ impl<T: Float> Tape<T> {
         op: O,
         x: &[&Var<T>],
         wants: &mut [bool],
-        y: Tensor<T>,
-    ) -> Var<T> {
-        let recorded = wants.contains(&true);
-        let (observed, retired) = {
-            let mut nodes = self.nodes_mut();
-            (nodes.is_observed(), if recorded { nodes.retired() } else { None })
-        };
-        if observed {
-            self.observe(op.name(), x, &y);
+        y: &Tensor<T>,
+    ) -> Option<Key> {
+        if self.nodes().is_observed() {
+            self.observe(op.name(), x, y);
         }
-        if !recorded {
-            return Var::attached(y, self.clone(), None);
+        if !wants.contains(&true) {
+            return None;
         }
         let reads_output = op.reads(wants);
-        self.insert(shelter(op, retired), x, wants, y, reads_output)
+        let retired = self.nodes_mut().retired();
+        Some(self.insert(shelter(op, retired), x, wants, y, reads_output))
     }
 
     /// Apart from [`record`](Self::record) because it need not be compiled for every operation.
@@ -323,10 +319,11 @@ impl<T: Float> Tape<T> {
         op: Rc<dyn AnyOp<T>>,
         x: &[&Var<T>],
         reads: &mut [bool],
-        y: Tensor<T>,
+        y: &Tensor<T>,
         mut reads_output: bool,
-    ) -> Var<T> {
+    ) -> Key {
         let mut nodes = self.nodes_mut();
+        let nodes = &mut *nodes;
         if nodes.segments.open_from().is_some() {
             for (x, read) in x.iter().zip(&mut *reads) {
                 *read = nodes.keeps_in_block(x.key());
@@ -337,26 +334,20 @@ impl<T: Float> Tape<T> {
             true => value.clone(),
             false => Tensor::shape_only(value.shape().clone()),
         };
-        let Nodes { inputs, positions, .. } = &mut *nodes;
+        let Nodes { inputs, positions, .. } = nodes;
         let first = inputs.len();
         inputs.extend(x.iter().zip(&*reads).map(|(x, &read)| Saved {
             value: keep(x.value(), read),
             source: x.key().and_then(|key| positions.get(key).copied()),
         }));
-        let output = keep(&y, reads_output);
+        let output = keep(y, reads_output);
         let bytes = op.held_bytes() + output.held_bytes() + held_bytes(&inputs[first..]);
+        let inputs = first..inputs.len();
         if let Some(profile) = &mut nodes.profile {
             profile.saved(op.name(), Location::caller(), bytes);
         }
         nodes.hold(bytes);
-        let all = nodes.inputs.len();
-        let node = nodes.append(Location::caller());
-        node.kind = Kind::Op(op);
-        node.inputs = first..all;
-        node.output = output;
-        let key = node.key;
-        drop(nodes);
-        Var::attached(y, self.clone(), Some(key))
+        nodes.append(Kind::Op(op), inputs, output, Location::caller())
     }
 
     /// Whether the tape may keep, or look at, inputs that no pullback reads.
@@ -424,25 +415,20 @@ impl<T: Float> std::fmt::Debug for Tape<T> {
 impl<T: Float> Nodes<T> {
     #[track_caller]
     fn insert_leaf(&mut self, parameter: Option<ParamId>) -> Key {
-        let node = self.append(Location::caller());
-        node.kind = Kind::Leaf(parameter);
-        node.key
+        self.append(Kind::Leaf(parameter), 0..0, nothing(), Location::caller())
     }
 
-    /// Appends a leaf, for the caller to make it what it is in its place.
     #[inline(always)]
-    fn append(&mut self, at: &'static Location<'static>) -> &mut Node<T> {
-        let position = self.all.len();
-        let key = self.positions.insert(position);
-        self.all.push(Node {
-            key,
-            kind: Kind::Leaf(None),
-            inputs: 0..0,
-            output: nothing(),
-            at,
-            spent: false,
-        });
-        &mut self.all[position]
+    fn append(
+        &mut self,
+        kind: Kind<T>,
+        inputs: Range<usize>,
+        output: Tensor<T>,
+        at: &'static Location<'static>,
+    ) -> Key {
+        let key = self.positions.insert(self.all.len());
+        self.all.push(Node { key, kind, inputs, output, at, spent: false });
+        key
     }
 
     /// Bytes that a node holds.

@@ -26,8 +26,13 @@ pub struct Var<T: Float = f32> {
 
 impl<T: Float> Var<T> {
     #[inline]
+    pub(crate) fn new(value: Tensor<T>, tape: Option<Tape<T>>, key: Option<Key>) -> Self {
+        Self { value, tape, key }
+    }
+
+    #[inline]
     pub(crate) fn attached(value: Tensor<T>, tape: Tape<T>, key: Option<Key>) -> Self {
-        Self { value, tape: Some(tape), key }
+        Self::new(value, Some(tape), key)
     }
 
     /// The value.
@@ -105,8 +110,7 @@ impl<T: Float> Var<T> {
 
     /// The variable, of whose value only the shape is left, and the value.
     pub(crate) fn without_value(mut self) -> (Self, Tensor<T>) {
-        let shape = Tensor::shape_only(self.shape().clone());
-        let value = std::mem::replace(&mut self.value, shape);
+        let value = self.value.take();
         (self, value)
     }
 

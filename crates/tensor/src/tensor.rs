@@ -104,6 +104,13 @@ impl<T: Element> Tensor<T> {
         Self { shape, data: Storage::EMPTY }
     }
 
+    /// The tensor, of which only the shape stays here.
+    #[doc(hidden)]
+    #[inline]
+    pub fn take(&mut self) -> Self {
+        Self { shape: self.shape.clone(), data: std::mem::replace(&mut self.data, Storage::EMPTY) }
+    }
+
     /// Bytes of the elements that the tensor holds (shared or not).
     #[doc(hidden)]
     #[inline]

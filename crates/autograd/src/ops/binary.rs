@@ -37,9 +37,15 @@ macro_rules! binary {
                 ) -> Result<[Option<Var<T>>; 2]> {
                     let (shape_a, shape_b) = (a.shape(), b.shape());
                     let ($a, $b, $y) = (a, b, y);
-                    let ga = if wants_a { Some(summed($ga, shape_a)?) } else { None };
-                    let gb = if wants_b { Some(summed($gb, shape_b)?) } else { None };
-                    Ok([ga, gb])
+                    let mut cotangents = [None, None];
+                    let [ga, gb] = &mut cotangents;
+                    if wants_a {
+                        sum_to(ga.insert($ga), shape_a)?;
+                    }
+                    if wants_b {
+                        sum_to(gb.insert($gb), shape_b)?;
+                    }
+                    Ok(cotangents)
                 }
 
                 fn reads(&self, [wants_a, wants_b]: [bool; 2]) -> Reads<2> {
@@ -93,10 +99,13 @@ binary! {
         [a b] g.mul(&share(b, a, |b, a| b > a)?)?;
 }
 
-/// Summed to the shape of the operand, which most often is its own.
+/// Sums a cotangent to the shape of its operand, which most often is its own.
 #[inline(always)]
-fn summed<T: Float>(g: Var<T>, shape: &Shape) -> Result<Var<T>> {
-    if g.shape() == shape { Ok(g) } else { g.sum_to(shape) }
+fn sum_to<T: Float>(g: &mut Var<T>, shape: &Shape) -> Result<()> {
+    if g.shape() != shape {
+        *g = g.sum_to(shape)?;
+    }
+    Ok(())
 }
 
 fn where_or_zero<T: Float>(mask: &Tensor<bool>, x: &Var<T>) -> Result<Var<T>> {

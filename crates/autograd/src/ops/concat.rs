@@ -4,7 +4,7 @@ use retrograd_tensor::{Error, Float, Result, Slice, Tensor};
 use smallvec::SmallVec;
 
 use crate::Var;
-use crate::op::{AnyOp, Operand, common_tape, record, sound};
+use crate::op::{AnyOp, Operand, Receiver, common_tape, record, sound};
 use crate::profile::Clock;
 
 /// Concatenation, of any number of operands.
@@ -21,18 +21,19 @@ impl<T: Float> AnyOp<T> for Concat {
         Tensor::concat(x, self.axis as isize)
     }
 
-    fn vjp(&self, x: &mut [Operand<T>], _: &Var<T>, g: Var<T>) -> Result<()> {
-        let mut begin = 0;
-        for Operand { x, wanted, cotangent } in x {
+    fn vjp(&self, x: &[Operand<T>], _: &Var<T>, g: Var<T>, receiver: Receiver<'_, T>) -> Result<()> {
+        let (mut begin, mut cotangents) = (0, SmallVec::<[_; 4]>::new());
+        for Operand { x, wanted } in x {
             let end = begin + x.shape()[self.axis] as isize;
-            if wanted.is_some() {
+            let cut = || {
                 let mut ranges: SmallVec<[Slice; 5]> = SmallVec::from_elem((..).into(), self.axis);
                 ranges.push((begin..end).into());
-                *cotangent = Some(g.slice(&ranges)?);
-            }
+                g.slice(&ranges)
+            };
+            cotangents.push(wanted.map(|_| cut()).transpose()?);
             begin = end;
         }
-        Ok(())
+        receiver(&mut cotangents)
     }
 
     fn reads(&self, inputs: &mut [bool]) -> bool {
