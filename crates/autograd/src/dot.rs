@@ -30,7 +30,7 @@ pub struct Recorded {
 
 impl<T: Float> Tape<T> {
     /// The operations recorded, in order, with what they cost. Of one that [`backward`](crate::Var::backward)
-    /// has passed, neither shape nor cost is known any more.
+    /// has passed, the cost is not known any more.
     pub fn recorded(&self) -> Vec<Recorded> {
         let nodes = self.nodes();
         let mut used: Vec<Uses> = Vec::new();
