@@ -607,7 +607,7 @@ pub(crate) fn join_all<T: Float, const N: usize>(
     lanes[0]
 }
 
-/// The largest element of a row; NaN if one is, and −∞ of none.
+/// The largest number of a row, and −∞ of none: whoever sums e^(x − max) meets a NaN there.
 #[inline(always)]
 pub(crate) fn maximum<T: Float>(x: &[T]) -> T {
     join_all::<T, { 2 * LANES }>(
@@ -615,7 +615,8 @@ pub(crate) fn maximum<T: Float>(x: &[T]) -> T {
         T::NEG_INFINITY,
         #[inline(always)]
         |x| x,
-        larger,
+        #[inline(always)]
+        |max, x| if x > max { x } else { max },
     )
 }
 
