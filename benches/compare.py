@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the workloads on this library and on its peers, and prints a table of times and ratios.
 
-    python3 benches/compare.py --build                            # builds burn and candle first
+    python3 benches/compare.py --build                            # builds the peers in Rust first
     python3 benches/compare.py --threads 1 --rounds 5 train. infer.
 
 The peers take turns: in each round every workload is run on one peer after the other, the first of them another in every
@@ -13,7 +13,7 @@ A run waits for a quiet moment, but not for long. Every run is written to OUT/ru
 OUT, the script runs what is missing or was disturbed and then makes the table of all of it; with --rounds 0 it only makes
 the table and the picture, OUT/threads-N.md and .png.
 
-Python 3.10 and its standard library; matplotlib for the picture, torch for the PyTorch peers.
+Python 3.10 and its standard library; matplotlib for the picture, torch for the PyTorch peers, numpy for openblas.
 """
 
 import argparse
@@ -41,8 +41,11 @@ PEERS = {  # name: options of pytorch.py, or None
     "onnxruntime": ["--onnxruntime"],
     "burn": None,
     "candle": None,
+    "openblas": None,
+    "gemm": None,
 }
 PYTORCH = ["pytorch", "pytorch-cl", "pytorch-compile"]
+CARGO = ["burn", "candle", "gemm"]  # projects of their own
 
 
 def say(*words):
@@ -67,7 +70,7 @@ def commands(wanted, python, build):
 def find(peer, python, build):
     if peer == "retrograd":
         return [retrograd(), "--csv"], None
-    if peer in ("burn", "candle"):
+    if peer in CARGO:
         folder = HERE / "peers" / peer
         if build:
             say(f"building {peer}")
@@ -77,10 +80,14 @@ def find(peer, python, build):
                 return None, "it does not build"
         program = folder / "target" / "release" / f"{peer}-peer"
         return [str(program)], None if program.exists() else "not built, see --build"
-    modules = ["torch"] + (["onnx", "onnxruntime"] if peer == "onnxruntime" else [])
-    check = subprocess.run([python, "-c", f"import {', '.join(modules)}"], capture_output=True, text=True)
-    missing = check.stderr.strip().rpartition("\n")[2] if check.returncode else None
-    return [python, str(HERE / "peers" / "pytorch.py"), *PEERS[peer]], missing
+    if peer == "openblas":
+        command = trial = [python, str(HERE / "peers" / "openblas.py")]  # without names it says what it lacks
+    else:
+        command = [python, str(HERE / "peers" / "pytorch.py"), *PEERS[peer]]
+        modules = ["torch"] + (["onnx", "onnxruntime"] if peer == "onnxruntime" else [])
+        trial = [python, "-c", f"import {', '.join(modules)}"]
+    done = subprocess.run(trial, capture_output=True, text=True)
+    return command, done.stderr.strip().rpartition("\n")[2] if done.returncode else None
 
 
 def retrograd():
@@ -213,15 +220,20 @@ def three_digits(value):
 
 
 def markdown(table, ratio):
-    """The table, with how many times faster than PyTorch's best variant where `ratio` is set."""
+    """The table, with how many times as long as retrograd PyTorch and the fastest peer take where `ratio` is set."""
     peers = [peer for peer in PEERS if any(peer in row for row in table.values())]
-    ratio = ratio and any("PyTorch" in ratios(row) for row in table.values())
-    last = ["PyTorch's best ÷ retrograd"] if ratio else []
-    lines = ["| workload | " + " | ".join(peers + last) + " |", "|---|" + "---:|" * len(peers + last)]
+    compared = [ratios(row) for row in table.values()] if ratio else []
+    last = {}
+    if any("PyTorch" in row for row in compared):
+        last["PyTorch's best ÷ retrograd"] = lambda row: row.get("PyTorch")
+    if any(row.keys() - {"PyTorch"} for row in compared):
+        last["fastest peer ÷ retrograd"] = lambda row: min(row.values(), default=None)
+    columns = [*peers, *last]
+    lines = ["| workload | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
     for workload, row in table.items():
         cells = [("" if row[p][1] else "~") + three_digits(row[p][0]) if p in row else "–" for p in peers]
-        if ratio:
-            cells.append(f"{ratios(row)['PyTorch']:.2f}" if "PyTorch" in ratios(row) else "–")
+        values = [value(ratios(row)) for value in last.values()]
+        cells += [f"{value:.2f}" if value else "–" for value in values]
         lines.append(f"| {workload} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -278,7 +290,7 @@ def plot(rows, threads, file):
     table = {workload: row for workload, row in table.items() if row}
     if not table:
         return say("no picture: nothing to compare")
-    peers = [peer for peer in ("PyTorch", "onnxruntime", "burn", "candle") if any(peer in row for row in table.values())]
+    peers = [peer for peer in ["PyTorch", *PEERS] if any(peer in row for row in table.values())]
     figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.15 * len(table) * (len(peers) + 1)))
     height = 0.8 / len(peers)
     for index, peer in enumerate(peers):
@@ -317,8 +329,8 @@ def options(description, rounds):
 def main():
     parser = options(__doc__, rounds=3)
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), help="default: all")
-    parser.add_argument("--python", default=sys.executable, help="one that has torch (default: this one)")
-    parser.add_argument("--build", action="store_true", help="build burn and candle, which takes minutes")
+    parser.add_argument("--python", default=sys.executable, help="one that has torch and numpy (default: this one)")
+    parser.add_argument("--build", action="store_true", help=f"build {', '.join(CARGO)}, which takes minutes")
     parser.add_argument("names", nargs="*", metavar="NAME", help="as for `cargo bench --bench workloads`")
     given = parser.parse_args()
     out = given.out or HERE.parent / "target" / "compare"
