@@ -13,6 +13,7 @@
 
 mod arguments;
 mod networks;
+mod products;
 mod timing;
 
 use std::hint::black_box;
@@ -21,20 +22,23 @@ use std::process::{Command, ExitCode, Stdio};
 use arguments::Arguments;
 use networks::Network;
 use retrograd::prelude::*;
-use retrograd::tensor::Sliding;
+use retrograd::tensor::{Sliding, Transposed};
 use timing::{COLUMNS, Row};
 
-/// The workloads that are run unless others are asked for; an operation stands for its two passes.
+/// The workloads that are run unless others are asked for; what names no pass stands for both.
 const ALL: &str = "train.lenet.b1 train.lenet.b16 train.lenet.b64 train.lenet.b256 train.smallcnn.b64 \
     train.vggish.b64 train.mlp.b128 op.conv64 op.conv16_32 op.convt32_16 op.maxpool op.relu op.tanh op.sigmoid \
-    op.xent op.mmskinny op.mm64 op.mm128 op.mm256 op.mm512 op.mm1024 op.mm2048 tape.chain1000 infer.lenet.b1 \
+    op.xent op.mmskinny op.mm64 op.mm128 op.mm256 op.mm512 op.mm1024 op.mm2048 op.mmskinnynt.fwd op.mmskinnytn.fwd \
+    op.mm64nt.fwd op.mm64tn.fwd op.mm128nt.fwd op.mm128tn.fwd op.mm256nt.fwd op.mm256tn.fwd op.mm512nt.fwd \
+    op.mm512tn.fwd op.mm1024nt.fwd op.mm1024tn.fwd op.mm2048nt.fwd op.mm2048tn.fwd tape.chain1000 infer.lenet.b1 \
     infer.lenet.b64 infer.vggish.b1 infer.vggish.b64";
 
 const HELP: &str = "usage: cargo bench --bench workloads -- [--csv] [--list] [NAME]...
 
   NAME    a full name, or a part of the names that --list prints; all of those if there is none.
           Full names are also train.NET.bN and infer.NET.bN of the networks lenet, smallcnn, vggish and mlp with any
-          batch N, train.NET.bN.shardsS with any number of shards S, and op.mmN.fwd and op.mmN.fwdbwd with any size N.
+          batch N, train.NET.bN.shardsS with any number of shards S, and op.mmN.fwd and op.mmN.fwdbwd with any size N;
+          mmNnt takes the right operand transposed, mmNtn the left one.
   --csv   print workload,median_ms,p10_ms,iterations,peak_rss_mb
   --list  print the names only
 
@@ -99,9 +103,9 @@ fn in_a_process(name: &str, csv: bool) -> Result<String, Box<dyn std::error::Err
 fn select(wanted: &[String]) -> Result<Vec<String>, String> {
     let all: Vec<String> = ALL
         .split_whitespace()
-        .flat_map(|name| match name.starts_with("op.") || name.starts_with("tape.") {
-            true => vec![format!("{name}.fwd"), format!("{name}.fwdbwd")],
-            false => vec![name.to_owned()],
+        .flat_map(|name| match workload(name) {
+            Some(_) => vec![name.to_owned()],
+            None => vec![format!("{name}.fwd"), format!("{name}.fwdbwd")],
         })
         .collect();
     let mut names: Vec<String> = if wanted.is_empty() { all.clone() } else { Vec::new() };
@@ -189,10 +193,9 @@ fn operation(name: &str) -> Option<(Vec<Vec<usize>>, Function)> {
             let labels = labels(4096, 1000, &mut StdRng::seed_from_u64(1)).ok()?;
             (vec![vec![4096, 1000]], Box::new(move |x| x[0].cross_entropy(&labels)))
         }
-        "mmskinny" => (vec![vec![64, 400], vec![400, 120]], Box::new(|x| x[0].matmul(&x[1]))),
         _ => {
-            let n = number(name, "mm")?;
-            (vec![vec![n, n], vec![n, n]], Box::new(|x| x[0].matmul(&x[1])))
+            let (shapes, [a, b]) = products::named(name)?;
+            (shapes.map(Vec::from).into(), Box::new(move |x| x[0].product(&x[1], Transposed { a, b })))
         }
     };
     Some((shapes, function))

@@ -9,10 +9,10 @@ Prints workload,median_ms,p10_ms,iterations,peak_rss_mb; a name that the variant
 
 import argparse
 import os
-import resource
 import sys
 import tempfile
-import time
+
+from common import COLUMNS, measure, operands
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument(
@@ -36,25 +36,6 @@ from torch import nn, randn  # noqa: E402
 
 torch.set_num_threads(options.threads)
 torch.manual_seed(0)
-
-WARM_UP, MEASURE, FEWEST = 0.2, 0.5, 5  # as in benches/timing
-
-
-def measure(name, step):
-    step()  # compiles, where it is compiled
-    begin = time.perf_counter()
-    while time.perf_counter() - begin < WARM_UP:
-        step()
-    times = []
-    begin = time.perf_counter()
-    while time.perf_counter() - begin < MEASURE or len(times) < FEWEST:
-        before = time.perf_counter()
-        step()
-        times.append(1e3 * (time.perf_counter() - before))
-    times.sort()
-    median, tenth = times[len(times) // 2], times[len(times) // 10]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{name},{median:.5f},{tenth:.5f},{len(times)},{peak:.1f}", flush=True)
 
 
 def lenet():
@@ -113,7 +94,6 @@ OPERATIONS = {
     "tanh": (torch.tanh, (4 << 20,)),
     "sigmoid": (torch.sigmoid, (4 << 20,)),
     "xent": (lambda x: F.cross_entropy(x, CLASSES), (4096, 1000)),
-    "mmskinny": (torch.mm, (64, 400), (400, 120)),
 }
 
 
@@ -204,9 +184,10 @@ def run(name):
         case ["op", operation, ("fwd" | "fwdbwd") as way] if not options.onnxruntime:
             if operation in OPERATIONS:
                 function, *shapes = OPERATIONS[operation]
+                inputs = [laid_out(randn(shape)) for shape in shapes]
             else:
-                function, shapes = torch.mm, [(int(operation.removeprefix("mm")),) * 2] * 2
-            single(name, function, [laid_out(randn(shape)) for shape in shapes], way == "fwdbwd")
+                function, inputs = torch.mm, operands(operation, randn)
+            single(name, function, inputs, way == "fwdbwd")
         # A compiled chain would be one fused loop, and the graph is what is timed.
         case ["tape", "chain1000", ("fwd" | "fwdbwd") as way] if not (options.onnxruntime or options.compile):
             single(name, chain, [torch.tensor(value) for value in (1.0, 0.999, 0.001)], way == "fwdbwd")
@@ -214,6 +195,6 @@ def run(name):
             print(f"{name} is not supported", file=sys.stderr)
 
 
-print("workload,median_ms,p10_ms,iterations,peak_rss_mb")
+print(COLUMNS)
 for workload in options.names:
     run(workload)

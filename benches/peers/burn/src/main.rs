@@ -1,6 +1,8 @@
 //! The workloads on [burn](https://github.com/tracel-ai/burn), backend flex, by the names of
 //! `cargo bench --bench workloads`.
 
+#[path = "../../../products/mod.rs"]
+mod products;
 #[path = "../../../timing/mod.rs"]
 mod timing;
 
@@ -189,10 +191,6 @@ fn operation(name: &str, backward: bool) -> Option<Step> {
         let options = || ConvOptions::new([1; 2], [1; 2], [1; 2], 1);
         single(backward, move || module::conv2d(x.clone(), w.clone(), Some(b.clone()), options()))
     };
-    let product = |m, k, n| {
-        let (a, b) = (leaf([m, k], backward), leaf([k, n], backward));
-        single(backward, move || a.clone().matmul(b.clone()))
-    };
     let map = |function: fn(Tensor<1>) -> Tensor<1>| {
         let x = leaf([4 << 20], backward);
         single(backward, move || function(x.clone()))
@@ -221,10 +219,11 @@ fn operation(name: &str, backward: bool) -> Option<Step> {
             let criterion = CrossEntropyLossConfig::new().init(&device(backward));
             single(backward, move || criterion.forward(x.clone(), labels.clone()))
         }
-        "mmskinny" => product(64, 400, 120),
         _ => {
-            let n = name.strip_prefix("mm")?.parse().ok()?;
-            product(n, n, n)
+            let (shapes, [ta, tb]) = products::named(name)?;
+            let [a, b] = shapes.map(|shape| leaf(shape, backward));
+            let seen = |x: &Tensor<2>, transposed| if transposed { x.clone().transpose() } else { x.clone() };
+            single(backward, move || seen(&a, ta).matmul(seen(&b, tb)))
         }
     }
 }

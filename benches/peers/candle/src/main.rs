@@ -2,6 +2,8 @@
 //!
 //! candle's SGD has no momentum: it is written here with tensor operations.
 
+#[path = "../../../products/mod.rs"]
+mod products;
 #[path = "../../../timing/mod.rs"]
 mod timing;
 
@@ -188,12 +190,10 @@ fn operation(name: &str, backward: bool) -> Result<Step> {
             let labels = labels(4096, 1000)?;
             single([&[4096, 1000]], backward, move |[x]| loss::cross_entropy(x, &labels))
         }
-        "mmskinny" => single([&[64, 400], &[400, 120]], backward, |[a, b]| a.matmul(b)),
         _ => {
-            let Some(Ok(n)) = name.strip_prefix("mm").map(str::parse) else {
-                candle_core::bail!("no {name}")
-            };
-            single([&[n, n], &[n, n]], backward, |[a, b]| a.matmul(b))
+            let Some(([a, b], [ta, tb])) = products::named(name) else { candle_core::bail!("no {name}") };
+            let seen = |x: &Tensor, transposed| if transposed { x.t() } else { Ok(x.clone()) };
+            single([&a, &b], backward, move |[a, b]| seen(a, ta)?.matmul(&seen(b, tb)?))
         }
     }
 }
