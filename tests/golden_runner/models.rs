@@ -163,9 +163,17 @@ impl<'a, T: Float> Run<'a, T> {
     fn check_end(&self, model: &impl Layer<T>) -> Outcome {
         let logits = Var::from(model.predict(&self.images)?);
         let expected = self.case.field("eval_loss_after").as_f64().expect("a loss");
-        self.compare_loss("loss after training", &logits.cross_entropy(&self.labels)?, expected)?;
-        let (state, file) = (model.state_dict(), self.case.file("final"));
         let rounding = &self.case.field("rounding");
+        let loss = logits.cross_entropy(&self.labels)?;
+        // A bias before a normalisation has no gradient but rounding, of which Adam makes whole steps, and the
+        // running mean lags behind it: in single precision the loss is known to 10⁻³.
+        let adrift = rounding["loose_keys"].as_object().is_some_and(|keys| !keys.is_empty());
+        let tolerance = match T::NAME {
+            "f32" if adrift => Tolerance { relative: 0.0, absolute: 1e-3 },
+            _ => self.within(rounding["losses_abs"].as_f64().expect("a number")),
+        };
+        tolerance.compare("loss after training", loss.value(), &Tensor::scalar(expected))?;
+        let (state, file) = (model.state_dict(), self.case.file("final"));
         for (name, expected) in numbers(&file) {
             let (_, found) =
                 state.iter().find(|(other, _)| other == name).expect("the state has been loaded");
