@@ -242,16 +242,21 @@ impl Batched {
         vector * self.lanes..self.geo.batch.min((vector + 1) * self.lanes)
     }
 
-    /// Elements of so many frames of a vector of images, and of the border after the last.
-    fn elements(&self, channels: usize) -> usize {
-        (channels * self.read.len() + self.read.before[2]) * self.lanes
+    /// Memory for so many frames of a vector of images, and for the border after the last: zeros where there is a
+    /// border, or a lane is left without an image.
+    fn memory(&self, vector: usize, frame: Frame, channels: usize) -> Storage<f32> {
+        let len = (channels * frame.len() + frame.before[2]) * self.lanes;
+        match frame.extents == frame.inner && self.images(vector).len() == self.lanes {
+            true => Storage::unspecified(len),
+            false => Storage::filled(len, 0.0),
+        }
     }
 
     fn vectors(&self) -> usize {
         self.geo.batch.div_ceil(self.lanes)
     }
 
-    /// Transposes the images of a vector into frames, whose borders are 0 already. `from` has all images.
+    /// Transposes the images of a vector into [`memory`](Self::memory). `from` has all images.
     fn lay_out(&self, vector: usize, from: &[f32], frame: Frame, to: &mut [f32]) {
         let images = self.images(vector);
         let channel: usize = frame.inner.iter().product();
@@ -289,7 +294,7 @@ impl Batched {
         let cost = each * of_taps * self.geo.taps() * self.geo.out_plane() * self.lanes / PER_OPERATION;
         let shared = Shared::new(to);
         par::tasks(self.vectors(), cost * blocks * self.geo.groups, |vector| {
-            let mut x = Storage::filled(self.elements(of_taps * self.geo.groups), 0.0);
+            let mut x = self.memory(vector, self.read, of_taps * self.geo.groups);
             self.lay_out(vector, from, self.read, x.make_mut());
             par::tasks(self.geo.groups * blocks, cost, |block| {
                 let first = block % blocks * each;
@@ -363,15 +368,10 @@ impl Batched {
         let len = w.len() * self.lanes;
         let mut sums = Storage::unspecified(parts * len);
         par::chunks(sums.make_mut(), len, |part, sums| {
-            let mut x_vectors = Storage::filled(self.elements(geo.in_channels), 0.0);
-            let mut y_vectors = Storage::filled(geo.out_channels * geo.out_plane() * self.lanes, 0.0);
             let vectors = part * each..self.vectors().min((part + 1) * each);
             for vector in vectors.clone() {
-                if self.images(vector).len() < self.lanes {
-                    // Lanes that are missing are not to have the last vector's images.
-                    x_vectors.make_mut().fill(0.0);
-                    y_vectors.make_mut().fill(0.0);
-                }
+                let mut x_vectors = self.memory(vector, self.read, geo.in_channels);
+                let mut y_vectors = self.memory(vector, plain, geo.out_channels);
                 self.lay_out(vector, x, self.read, x_vectors.make_mut());
                 self.lay_out(vector, y, plain, y_vectors.make_mut());
                 par::chunks(sums, group_row, |group, sums| {

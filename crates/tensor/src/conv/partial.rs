@@ -22,8 +22,8 @@ pub(super) fn add_parts<T: crate::Float>(partial: &[T], w: &mut [T]) {
 #[cfg(target_arch = "x86_64")]
 pub(super) fn add_lanes(level: Level, partial: &[f32], w: &mut [f32]) {
     let len = w.len();
-    par::chunks(w, CHUNK, |i, w| {
-        simd::vectorised(level, AddLanes { partial, len, first: i * CHUNK, w });
+    par::rows(w, 1, partial.len() / len, |first, w| {
+        simd::vectorised(level, AddLanes { partial, len, first, w });
     });
 }
 

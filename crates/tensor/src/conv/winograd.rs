@@ -28,6 +28,8 @@ const TAPS: usize = 3;
 const ELEMENTS: usize = WINDOW * WINDOW;
 /// Channels are rounded up to whole vectors of every kind.
 const LANES: usize = 16;
+/// Tiles that make a single block, lest each part of them fetch the whole weight.
+const FEW: usize = 16;
 /// Tiles of a block: enough for a product, while what belongs to a block stays in a second-level cache.
 const TILES: usize = 64;
 /// Tiles below which a partial sum of the weight costs more than it saves.
@@ -201,13 +203,20 @@ impl Winograd {
         };
         let tiles = [written.height, written.width].map(|extent| extent.div_ceil(TILE));
         let count = geo.batch * tiles[0] * tiles[1];
-        if !fits || count < 4 || 2 * written.len() < tiles[0] * tiles[1] * TILE * TILE {
+        let fewest = if slot == Slot::Weight { FEW } else { FEW / 4 };
+        if !fits || count < fewest || 2 * written.len() < tiles[0] * tiles[1] * TILE * TILE {
             return None;
         }
-        // At most a quarter of the batch, which leaves something for other threads; whole images if possible.
         let all = geo.batch * tiles[0];
-        let rows = (TILES / tiles[1]).min(all.div_ceil(4)).max(1);
-        let rows = if rows >= tiles[0] { rows - rows % tiles[0] } else { even(tiles[0], rows) };
+        let rows = match slot {
+            // A single block, whose products are shared out: the weight is read once.
+            Slot::Input | Slot::Output if count <= FEW => all,
+            // At most a quarter of the batch, which leaves something for other threads; whole images if possible.
+            _ => {
+                let rows = (TILES / tiles[1]).min(all.div_ceil(4)).max(1);
+                if rows >= tiles[0] { rows - rows % tiles[0] } else { even(tiles[0], rows) }
+            }
+        };
         Some(Self { level, slot, batch: geo.batch, read, written, before, tiles, rows })
     }
 
@@ -397,14 +406,17 @@ impl Vectorised for Convolve<'_> {
         unsafe { self.of.windows::<V>(self.block, self.from, &mut windows) };
         let mut products = Matrices::new(tiles, written.lanes());
         let (rows, cols) = (read.channels, written.channels);
-        for element in 0..ELEMENTS {
-            let a = windows.matrix(element, tiles).cols_below(rows).t();
-            let b = &weight[element * self.of.weight_step()..];
-            let b = MatRef::with_strides(b, rows, cols, written.lanes(), 1);
-            let c = &mut products.values.make_mut()[element * products.step..];
-            let c = MatMut::with_stride(c, tiles, cols, products.lanes);
-            gemm::multiply_at(level, Operand::View(a), Operand::View(b), c, Write::Overwrite);
-        }
+        let (step, lanes) = (products.step, products.lanes);
+        par::rows(products.values.make_mut(), step, tiles * rows * cols / LANES, |first, products| {
+            for (nth, c) in products.chunks_exact_mut(step).enumerate() {
+                let element = first + nth;
+                let a = windows.matrix(element, tiles).cols_below(rows).t();
+                let b = &weight[element * self.of.weight_step()..];
+                let b = MatRef::with_strides(b, rows, cols, written.lanes(), 1);
+                let c = MatMut::with_stride(c, tiles, cols, lanes);
+                gemm::multiply_at(level, Operand::View(a), Operand::View(b), c, Write::Overwrite);
+            }
+        });
         // SAFETY: the caller promises the instructions; no other block has these tiles.
         unsafe { self.results::<V>(&products) };
     }
