@@ -291,15 +291,25 @@ def plot(rows, threads, file):
     if not table:
         return say("no picture: nothing to compare")
     peers = [peer for peer in ["PyTorch", *PEERS] if any(peer in row for row in table.values())]
-    figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.15 * len(table) * (len(peers) + 1)))
-    height = 0.8 / len(peers)
-    for index, peer in enumerate(peers):
-        bars = [(at + index * height, row[peer]) for at, row in enumerate(table.values()) if peer in row]
+    # A bar for each peer that has the workload, and half a bar between workloads.
+    bars = {peer: [] for peer in peers}
+    middles, place = [], 0.0
+    for row in table.values():
+        present = [peer for peer in peers if peer in row]
+        for peer in present:
+            bars[peer].append((place, row[peer]))
+            place += 1
+        middles.append(place - (len(present) + 1) / 2)
+        place += 0.5
+    figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.13 * place))
+    for peer, of_peer in bars.items():
         label = "PyTorch (best variant)" if peer == "PyTorch" else peer
         # From 1 outwards: to the right where retrograd is faster.
-        drawn = axes.barh([at for at, _ in bars], [ratio - 1 for _, ratio in bars], height, left=1, label=label)
-        axes.bar_label(drawn, [f"{ratio:.3g}" for _, ratio in bars], fontsize=6, padding=2)
-    axes.set_yticks([at + (len(peers) - 1) * height / 2 for at in range(len(table))], list(table))
+        places, values = zip(*of_peer)
+        drawn = axes.barh(places, [value - 1 for value in values], 0.9, left=1, label=label)
+        axes.bar_label(drawn, [f"{value:.3g}" for value in values], fontsize=6, padding=2)
+    axes.set_yticks(middles, list(table))
+    axes.tick_params(axis="y", labelsize=8)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(ticker.NullFormatter())
