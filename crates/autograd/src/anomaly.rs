@@ -123,7 +123,8 @@ impl<T: Float> Tape<T> {
         part()
     }
 
-    /// Says whether a pullback is running, whose own operations are not looked at; returns what was said before.
+    /// Says whether a pullback is running, whose own operations and sums are not looked at; returns what was said
+    /// before.
     pub(crate) fn set_pulling(&self, pulling: bool) -> bool {
         let mut nodes = self.nodes_mut();
         nodes.anomalies.as_mut().is_some_and(|anomalies| std::mem::replace(&mut anomalies.pulling, pulling))

@@ -29,7 +29,7 @@ pub struct ProfileRow {
     pub calls: u64,
     /// The time that the values took.
     pub forward: Duration,
-    /// The time that the pullbacks took, with all that they are made of.
+    /// The time that the pullbacks took, with all that they are made of and the sums of cotangents.
     pub backward: Duration,
     /// Bytes of the values; one that shares the elements of its operand has none.
     pub output_bytes: usize,

@@ -607,7 +607,7 @@ pub(crate) fn join_all<T: Float, const N: usize>(
     lanes[0]
 }
 
-/// The largest number of a row, and −∞ of none: whoever sums e^(x − max) meets a NaN there.
+/// The largest number of a row, and −∞ of none; of no meaning if one is NaN, which whoever sums e^(x − max) meets.
 #[inline(always)]
 pub(crate) fn maximum<T: Float>(x: &[T]) -> T {
     join_all::<T, { 2 * LANES }>(

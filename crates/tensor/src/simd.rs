@@ -14,7 +14,7 @@ mod vector;
 use std::sync::OnceLock;
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use transpose::{transpose, transposed};
+pub(crate) use transpose::{transpose, transpose_slice};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use vector::Vector;
 

@@ -1,9 +1,9 @@
 //! Convolution of as many images at a time as a vector has lanes.
 //!
-//! An element of sixteen images is a vector, and what is computed of one image is computed of all sixteen: whatever
-//! the extents, strides and dilations, no lane is lost and nothing is multiplied but what the sum has, which is
-//! where narrow images and the gradients of inputs lose most otherwise. The images are transposed on the way in,
-//! the results on the way out.
+//! An element of sixteen images (eight with AVX2) is a vector, and what is computed of one image is computed of all
+//! of them: lanes are full whatever the extents, strides and dilations, and taps that no position of a tile needs
+//! are left out, which is where narrow images and the gradients of inputs lose most otherwise. The images are
+//! transposed on the way in, the results on the way out.
 //!
 //! - output and input: a position of a channel is Σ w·x over the channels and taps that it sees, for some channels
 //!   and positions at a time
@@ -23,8 +23,10 @@ use crate::window::Axis;
 /// AVX2 do.
 const MOST: [usize; 2] = [4, 5];
 const LEAST: [usize; 2] = [3, 3];
-/// Elements of the images of a vector at most, lest they leave a second-level cache of 1 MB.
+/// Elements of the images of a vector, or of the sums of the weight, at most: 2 MB.
 const AT_HAND: usize = 512 * 1024;
+/// The longest stride, dilation and border: so short that no number of a position overflows.
+const FAR: usize = 1 << 16;
 /// Taps of all channels of a group at most, lest those of a tile leave the first-level cache.
 const DEPTH: usize = 1024;
 /// Partial sums of the weight that can be computed at the same time.
@@ -117,20 +119,31 @@ impl Sight {
     /// What a run of so many positions sees.
     fn seen(&self, first: usize, positions: usize) -> Seen {
         let axis = &self.axis;
-        let reach = ((positions - 1) * self.element) as isize;
-        let element = |tap: usize| match self.slot {
+        let none = Seen { tap: 0, element: 0, count: 0 };
+        // The first position's first tap, whether there is an element or not.
+        let (tap, element) = match self.slot {
             Slot::Input => {
-                let ahead = (first + axis.before) as isize - (tap * axis.dilation) as isize;
-                (ahead % axis.stride as isize == 0).then_some(ahead / axis.stride as isize)
+                let ahead = |tap: usize| (first + axis.before) as isize - (tap * axis.dilation) as isize;
+                let meets = |&tap: &usize| ahead(tap) % axis.stride as isize == 0;
+                let Some(tap) = (0..self.tap.min(axis.kernel)).find(meets) else { return none };
+                (tap, ahead(tap) / axis.stride as isize)
             }
-            _ => Some((first * axis.stride + tap * axis.dilation) as isize - axis.before as isize),
+            _ => (0, (first * axis.stride) as isize - axis.before as isize),
         };
-        let inside =
-            |&(_, element): &(usize, isize)| element + reach >= 0 && element < self.extents()[1] as isize;
-        let mut seen = (0..axis.kernel).filter_map(|tap| Some((tap, element(tap)?))).filter(inside);
-        match seen.next() {
-            Some((tap, element)) => Seen { tap, element, count: 1 + seen.count() },
-            None => Seen { tap: 0, element: 0, count: 0 },
+        // Of every tap after it, those through which any of the positions sees an element.
+        let reach = ((positions - 1) * self.element) as isize;
+        let (lowest, highest) = (-reach - element, self.extents()[1] as isize - 1 - element);
+        let (from, to) = if self.tap_element > 0 { (lowest, highest) } else { (-highest, -lowest) };
+        let step = self.tap_element.abs();
+        let skipped = (-(-from).div_euclid(step)).max(0);
+        let last = to.div_euclid(step).min(((axis.kernel - 1 - tap) / self.tap) as isize);
+        if last < skipped {
+            return none;
+        }
+        Seen {
+            tap: tap + skipped as usize * self.tap,
+            element: element + skipped * self.tap_element,
+            count: (last - skipped + 1) as usize,
         }
     }
 
@@ -151,7 +164,10 @@ impl Sight {
     /// How far beyond a line a run reads.
     fn overhang(&self, run: &Run) -> usize {
         let Seen { element, count, .. } = run.seen;
-        let last = element + self.tap_element * count.saturating_sub(1) as isize;
+        if count == 0 {
+            return 0;
+        }
+        let last = element + self.tap_element * (count - 1) as isize;
         let reach = ((run.positions - 1) * self.element) as isize;
         let after = element.max(last) + reach - (self.extents()[1] as isize - 1);
         after.max(-element.min(last)).max(0) as usize
@@ -180,8 +196,7 @@ impl Batched {
         if geo.batch * 4 < geo.batch.next_multiple_of(lanes) * 3 {
             return None;
         }
-        // Bounds that keep every number below far from overflowing.
-        let far = |axis: &Axis| axis.stride.max(axis.dilation).max(axis.before).max(axis.after) > AT_HAND;
+        let far = |axis: &Axis| axis.stride.max(axis.dilation).max(axis.before).max(axis.after) > FAR;
         let depth = geo.taps().checked_mul(geo.group_in().max(geo.group_out()))?;
         let (elements, sums) = match slot {
             Slot::Input => (geo.out_channels * geo.out_plane(), 0),
@@ -293,7 +308,7 @@ impl Batched {
         let channels = of_group * self.geo.groups;
         let cost = each * of_taps * self.geo.taps() * self.geo.out_plane() * self.lanes / PER_OPERATION;
         let shared = Shared::new(to);
-        par::tasks(self.vectors(), cost * blocks * self.geo.groups, |vector| {
+        let convolve = |vector| {
             let mut x = self.memory(vector, self.read, of_taps * self.geo.groups);
             self.lay_out(vector, from, self.read, x.make_mut());
             par::tasks(self.geo.groups * blocks, cost, |block| {
@@ -319,7 +334,12 @@ impl Batched {
                 };
                 simd::vectorised(self.level, of);
             });
-        });
+        };
+        // A task divides its work only where it is not one of several.
+        match self.vectors() < par::threads() {
+            true => (0..self.vectors()).for_each(convolve),
+            false => par::tasks(self.vectors(), cost * blocks * self.geo.groups, convolve),
+        }
     }
 
     fn tiles<const R: usize>(&self, block: Block<'_>) {
@@ -339,10 +359,10 @@ impl Batched {
             if self.slot == Slot::Input {
                 for (to, from) in part.chunks_exact_mut(group_in * taps).zip(w.chunks_exact(group_in * taps))
                 {
-                    simd::transposed(self.level, from, to, group_in);
+                    simd::transpose_slice(self.level, from, to, group_in);
                 }
             } else {
-                simd::transposed(self.level, w, part, group_out);
+                simd::transpose_slice(self.level, w, part, group_out);
             }
         }
         weight
@@ -367,7 +387,7 @@ impl Batched {
         let cost = channels * row * geo.out_plane() / PER_OPERATION;
         let len = w.len() * self.lanes;
         let mut sums = Storage::unspecified(parts * len);
-        par::chunks(sums.make_mut(), len, |part, sums| {
+        let sum = |part: usize, sums: &mut [f32]| {
             let vectors = part * each..self.vectors().min((part + 1) * each);
             for vector in vectors.clone() {
                 let mut x_vectors = self.memory(vector, self.read, geo.in_channels);
@@ -392,7 +412,11 @@ impl Batched {
                     });
                 });
             }
-        });
+        };
+        match parts < par::threads() {
+            true => sums.make_mut().chunks_mut(len).enumerate().for_each(|(part, sums)| sum(part, sums)),
+            false => par::chunks(sums.make_mut(), len, sum),
+        }
         partial::add_lanes(self.level, &sums, w);
     }
 

@@ -28,6 +28,8 @@ const DEPTH: usize = 512;
 const STRIDE: usize = 8;
 /// Elements that stay in the first-level cache.
 const AT_HAND: usize = 8 * 1024;
+/// Elements of the sums of the weight at most, a vector for each: 2 MB.
+const SUMS: usize = 512 * 1024;
 /// Images below which the channels of an image are divided among threads.
 const FEW: usize = 4;
 /// Partial sums of the weight that can be computed at the same time.
@@ -104,7 +106,8 @@ impl Direct {
         let [_, high, wide] = layout.extents;
         let places = ((depth.output - 1) * high + height.output - 1) * wide + width.output;
         let sum = geo.in_channels.checked_mul(geo.taps())?;
-        let fits = geo.in_channels.checked_mul(layout.len())? <= LAID_OUT && sum <= DEPTH;
+        let sums = if slot == Slot::Weight { geo.out_channels.checked_mul(sum * LANES)? } else { 0 };
+        let fits = geo.in_channels.checked_mul(layout.len())? <= LAID_OUT && sum <= DEPTH && sums <= SUMS;
         if !fits || places.next_multiple_of(LANES) > 2 * geo.out_plane() {
             return None;
         }
@@ -244,7 +247,7 @@ impl Direct {
                 }
                 Slot::Output | Slot::Weight => {
                     let w = &w[block * rows * depth..][..channels * depth];
-                    simd::transposed(self.level, w, panel, rows);
+                    simd::transpose_slice(self.level, w, panel, rows);
                 }
             }
             if channels < rows {

@@ -162,6 +162,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
     let same = Sliding::<2> { padding: [[1; 2]; 2], ..Default::default() };
     for (input, weight, groups) in [
         ([13, 5, 20, 20], [7, 5, 3, 3], 1),
+        ([75, 6, 9, 10], [10, 3, 3, 3], 2),
         ([21, 16, 4, 4], [256, 16, 3, 3], 1),
         ([6, 32, 17, 17], [32, 1, 3, 3], 32),
         ([2, 8, 90, 90], [8, 4, 3, 3], 2),
@@ -448,4 +449,50 @@ fn convolution_of_many_images_at_a_time_is_the_same_for_every_extent_and_level()
         }
     }
     assert!(met >= 20 * levels.len(), "it was used {met} times on {} levels", levels.len());
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn convolution_of_many_images_at_a_time_equals_the_sum_of_its_terms_for_any_geometry() {
+    let mut rng = StdRng::seed_from_u64(15);
+    let levels = &crate::simd::Level::available()[1..];
+    let mut geometries = Vec::new();
+    while geometries.len() < 150 {
+        let geo = match geometries.len() % 3 {
+            0 => random::<1>(&mut rng),
+            1 => random::<2>(&mut rng),
+            _ => random::<3>(&mut rng),
+        };
+        geometries.push(Geometry { batch: rng.random_range(12..40), ..geo });
+    }
+    let sliding = |stride, dilation, padding| Sliding::<2> { stride, dilation, padding };
+    for (sliding, extra) in [
+        (sliding([2, 3], [1, 1], [[1, 0], [2, 1]]), [1, 2]),
+        (sliding([4, 4], [1, 3], [[0, 0], [0, 2]]), [3, 1]),
+        (sliding([1, 2], [2, 3], [[2, 2], [1, 3]]), [0, 1]),
+    ] {
+        let geo = Geometry::transposed("test", &[17, 4, 5, 7], &[4, 3, 3, 4], 1, sliding, extra);
+        geometries.push(geo.unwrap());
+    }
+    let far = sliding([1, 1], [1, 1], [[9; 2]; 2]);
+    geometries.push(Geometry::convolution("test", &[16, 1, 3, 3], &[1, 1, 2, 2], 1, far).unwrap());
+    let wide = sliding([1, 1], [1, 1], [[4; 2]; 2]);
+    geometries.push(Geometry::convolution("test", &[16, 2, 3, 3], &[3, 2, 7, 7], 1, wide).unwrap());
+    let mut met = 0;
+    for geo in geometries {
+        for slot in [Slot::Input, Slot::Weight, Slot::Output] {
+            let [a, b] = slot.operands().map(|slot| noise(&mut rng, numel(&geo, slot)));
+            let exact = naive(&geo, slot, &a, &b);
+            let [a, b] = [a, b].map(|x| x.into_iter().map(|x| x as f32).collect::<Vec<_>>());
+            for &level in levels {
+                let Some(batched) = batched::Batched::new(&geo, slot, level) else { continue };
+                met += 1;
+                let mut result = vec![f32::NAN; numel(&geo, slot)];
+                batched.solve([&a, &b], None, &mut result);
+                let what = || format!("the {slot:?} of {geo:?} at {}", level.name());
+                assert_close(result.into_iter().map(f64::from), &exact, 1e-3, what);
+            }
+        }
+    }
+    assert!(met >= 200 * levels.len(), "it was used {met} times on {} levels", levels.len());
 }

@@ -28,6 +28,9 @@ const TAPS: usize = 3;
 const ELEMENTS: usize = WINDOW * WINDOW;
 /// Channels are rounded up to whole vectors of every kind.
 const LANES: usize = 16;
+/// Tiles below which the transformations cost more than they save, and those of the weight's gradient.
+const FEWEST: usize = 4;
+const FEWEST_OF_WEIGHT: usize = 16;
 /// Tiles that make a single block, lest each part of them fetch the whole weight.
 const FEW: usize = 16;
 /// Tiles of a block: enough for a product, while what belongs to a block stays in a second-level cache.
@@ -203,7 +206,7 @@ impl Winograd {
         };
         let tiles = [written.height, written.width].map(|extent| extent.div_ceil(TILE));
         let count = geo.batch * tiles[0] * tiles[1];
-        let fewest = if slot == Slot::Weight { FEW } else { FEW / 4 };
+        let fewest = if slot == Slot::Weight { FEWEST_OF_WEIGHT } else { FEWEST };
         if !fits || count < fewest || 2 * written.len() < tiles[0] * tiles[1] * TILE * TILE {
             return None;
         }

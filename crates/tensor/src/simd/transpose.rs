@@ -3,7 +3,7 @@
 use super::{Level, Vector, Vectorised, vectorised};
 
 /// Writes the transpose of `from` to rows of `width` elements, of which it may have fewer rows.
-pub(crate) fn transposed(level: Level, from: &[f32], to: &mut [f32], width: usize) {
+pub(crate) fn transpose_slice(level: Level, from: &[f32], to: &mut [f32], width: usize) {
     vectorised(level, Transpose { from, to, width });
 }
 
@@ -84,14 +84,14 @@ const MOST_LANES: usize = 16;
 mod tests {
     use super::*;
 
-    struct Transpose<'a> {
+    struct Case<'a> {
         from: (&'a [f32], usize),
         to: (&'a mut [f32], usize),
         rows: usize,
         cols: usize,
     }
 
-    impl Vectorised for Transpose<'_> {
+    impl Vectorised for Case<'_> {
         type Output = ();
 
         #[inline(always)]
@@ -111,7 +111,7 @@ mod tests {
                     let from: Vec<f32> = (0..rows * from_step).map(|i| i as f32).collect();
                     let mut to = vec![-1.0; cols * to_step];
                     let (from, to_part) = ((&from[..], from_step), (&mut to[..], to_step));
-                    vectorised(level, Transpose { from, to: to_part, rows, cols });
+                    vectorised(level, Case { from, to: to_part, rows, cols });
                     for (i, &value) in to.iter().enumerate() {
                         let (c, r) = (i / to_step, i % to_step);
                         let expected = if r < rows { (r * from_step + c) as f32 } else { -1.0 };
