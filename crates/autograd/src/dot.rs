@@ -74,10 +74,7 @@ impl<T: Float> Tape<T> {
                 }
             };
             for (source, shape) in operands(&nodes, node) {
-                let _ = match node.spent {
-                    true => writeln!(dot, "  n{source} -> n{position};"),
-                    false => writeln!(dot, "  n{source} -> n{position} [label = \"{shape}\"];"),
-                };
+                let _ = writeln!(dot, "  n{source} -> n{position} [label = \"{shape}\"];");
             }
         }
         dot.push_str("}\n");

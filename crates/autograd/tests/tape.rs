@@ -55,7 +55,7 @@ mod recording {
     fn operations_are_listed_and_drawn_in_the_order_they_were_recorded() {
         let tape = Tape::new();
         let x = tape.parameter(&Parameter::new(Tensor::scalar(1.0f32)));
-        let _ = x.exp() + tape.leaf(Tensor::scalar(2.0f32));
+        let y = x.exp() + tape.leaf(Tensor::scalar(2.0f32));
         assert_eq!(tape.operations(), ["exp", "add"]);
         assert_eq!(tape.len(), 4);
         let dot = tape.to_dot();
@@ -70,6 +70,8 @@ mod recording {
         ] {
             assert!(dot.contains(line), "{line} is missing from\n{dot}");
         }
+        y.backward().unwrap();
+        assert_eq!(tape.to_dot(), dot, "a replay lets go of values, not of what is drawn");
     }
 
     #[test]
