@@ -338,15 +338,59 @@ fn a_bias_is_added_to_every_position_of_its_channel_whatever_the_way() {
     }
 }
 
-/// The largest error of an `f32` result, relative to the largest magnitude of the exact one.
+/// What a test knows of an algorithm: solves a slot at a level, or answers that the geometry is not for it.
 #[cfg(target_arch = "x86_64")]
-fn error(result: &[f32], exact: &[f64]) -> f64 {
-    let largest = exact.iter().fold(0.0f64, |most, x| most.max(x.abs()));
-    let error =
-        result.iter().zip(exact).fold(0.0f64, |most, (&x, exact)| most.max((f64::from(x) - exact).abs()));
-    assert!(result.iter().all(|x| x.is_finite()));
-    error / largest
+type Algorithm = fn(&Geometry, Slot, crate::simd::Level, [&[f32]; 2], &mut [f32]) -> bool;
+
+/// Holds an algorithm, for every slot and level that it takes, to an error below `most`, relative to the largest
+/// magnitude of the exact result, which `oracle` finds. Answers how often it was used, in all and at the most.
+#[cfg(target_arch = "x86_64")]
+fn assert_exact(
+    geo: &Geometry,
+    rng: &mut StdRng,
+    algorithm: Algorithm,
+    oracle: fn(&Geometry, Slot, &[f64], &[f64]) -> Vec<f64>,
+    most: f64,
+) -> [usize; 2] {
+    let mut used = [0; 2];
+    for slot in [Slot::Input, Slot::Weight, Slot::Output] {
+        let [a, b] = slot.operands().map(|slot| noise(rng, numel(geo, slot)));
+        let exact = oracle(geo, slot, &a, &b);
+        let largest = exact.iter().fold(f64::MIN_POSITIVE, |most, x| most.max(x.abs()));
+        let [a, b] = [a, b].map(|x| x.into_iter().map(|x| x as f32).collect::<Vec<_>>());
+        for &level in &crate::simd::Level::available()[1..] {
+            used[1] += 1;
+            let mut result = vec![f32::NAN; exact.len()];
+            if !algorithm(geo, slot, level, [&a, &b], &mut result) {
+                continue;
+            }
+            used[0] += 1;
+            for (&x, exact) in result.iter().zip(&exact) {
+                let error = (f64::from(x) - exact).abs() / largest;
+                assert!(error < most, "{slot:?} of {geo:?} at {}: {error:e}", level.name());
+            }
+        }
+    }
+    used
 }
+
+#[cfg(target_arch = "x86_64")]
+const WINOGRAD: Algorithm = |geo, slot, level, operands, result| {
+    let algorithm = winograd::Winograd::new(geo, slot, level);
+    algorithm.map(|algorithm| algorithm.solve(operands, None, result)).is_some()
+};
+
+#[cfg(target_arch = "x86_64")]
+const DIRECT: Algorithm = |geo, slot, level, operands, result| {
+    let algorithm = direct::Direct::new(geo, slot, level);
+    algorithm.map(|algorithm| algorithm.solve(operands, None, result)).is_some()
+};
+
+#[cfg(target_arch = "x86_64")]
+const BATCHED: Algorithm = |geo, slot, level, operands, result| {
+    let algorithm = batched::Batched::new(geo, slot, level);
+    algorithm.map(|algorithm| algorithm.solve(operands, None, result)).is_some()
+};
 
 #[test]
 #[cfg(target_arch = "x86_64")]
@@ -363,19 +407,8 @@ fn winograd_is_the_same_convolution_for_every_extent_and_level() {
     ] {
         let sliding = Sliding { padding, ..Sliding::default() };
         let geo = Geometry::convolution("test", &[batch, c, h, w], &[k, c, 3, 3], 1, sliding).unwrap();
-        for slot in [Slot::Input, Slot::Weight, Slot::Output] {
-            let [a, b] = slot.operands().map(|slot| noise(&mut rng, numel(&geo, slot)));
-            let exact = solved(&geo, slot, &a, &b);
-            let [a, b] = [a, b].map(|x| x.into_iter().map(|x| x as f32).collect::<Vec<_>>());
-            for &level in crate::simd::Level::available().iter().skip(1) {
-                let winograd = winograd::Winograd::new(&geo, slot, level);
-                let winograd = winograd.unwrap_or_else(|| panic!("not for the {slot:?} of {geo:?}"));
-                let mut result = vec![f32::NAN; numel(&geo, slot)];
-                winograd.solve([&a, &b], None, &mut result);
-                let error = error(&result, &exact);
-                assert!(error < 1e-5, "{slot:?} of {geo:?} at {}: {error:e}", level.name());
-            }
-        }
+        let [used, all] = assert_exact(&geo, &mut rng, WINOGRAD, solved, 1e-5);
+        assert_eq!(used, all, "not for {geo:?}");
     }
 }
 
@@ -396,19 +429,7 @@ fn direct_convolution_is_the_same_for_every_extent_and_level() {
     ] {
         let sliding = Sliding { stride: [stride; 2], dilation: [dilation; 2], padding: [[padding; 2]; 2] };
         let geo = Geometry::convolution("test", &[batch, c, h, w], &[k, c, tall, long], 1, sliding).unwrap();
-        for slot in [Slot::Input, Slot::Weight, Slot::Output] {
-            let [a, b] = slot.operands().map(|slot| noise(&mut rng, numel(&geo, slot)));
-            let exact = solved(&geo, slot, &a, &b);
-            let [a, b] = [a, b].map(|x| x.into_iter().map(|x| x as f32).collect::<Vec<_>>());
-            for &level in crate::simd::Level::available().iter().skip(1) {
-                let Some(direct) = direct::Direct::new(&geo, slot, level) else { continue };
-                met += 1;
-                let mut result = vec![f32::NAN; numel(&geo, slot)];
-                direct.solve([&a, &b], None, &mut result);
-                let error = error(&result, &exact);
-                assert!(error < 1e-6, "{slot:?} of {geo:?} at {}: {error:e}", level.name());
-            }
-        }
+        met += assert_exact(&geo, &mut rng, DIRECT, solved, 1e-6)[0];
     }
     let levels = crate::simd::Level::available().len() - 1;
     assert!(met >= 18 * levels, "direct convolution was used {met} times on {levels} levels");
@@ -418,7 +439,6 @@ fn direct_convolution_is_the_same_for_every_extent_and_level() {
 #[cfg(target_arch = "x86_64")]
 fn convolution_of_many_images_at_a_time_is_the_same_for_every_extent_and_level() {
     let mut rng = StdRng::seed_from_u64(14);
-    let levels = &crate::simd::Level::available()[1..];
     let mut met = 0;
     for (batch, groups, [c, k], [h, w], [tall, long], padding, stride, dilation) in [
         (16, 1, [1, 6], [28, 28], [5, 5], 2, 1, 1),
@@ -434,28 +454,16 @@ fn convolution_of_many_images_at_a_time_is_the_same_for_every_extent_and_level()
         let sliding = Sliding { stride: [stride; 2], dilation: [dilation; 2], padding: [[padding; 2]; 2] };
         let weight = [k, c / groups, tall, long];
         let geo = Geometry::convolution("test", &[batch, c, h, w], &weight, groups, sliding).unwrap();
-        for slot in [Slot::Input, Slot::Weight, Slot::Output] {
-            let [a, b] = slot.operands().map(|slot| noise(&mut rng, numel(&geo, slot)));
-            let exact = solved(&geo, slot, &a, &b);
-            let [a, b] = [a, b].map(|x| x.into_iter().map(|x| x as f32).collect::<Vec<_>>());
-            for &level in levels {
-                let Some(batched) = batched::Batched::new(&geo, slot, level) else { continue };
-                met += 1;
-                let mut result = vec![f32::NAN; numel(&geo, slot)];
-                batched.solve([&a, &b], None, &mut result);
-                let error = error(&result, &exact);
-                assert!(error < 1e-6, "{slot:?} of {geo:?} at {}: {error:e}", level.name());
-            }
-        }
+        met += assert_exact(&geo, &mut rng, BATCHED, solved, 1e-6)[0];
     }
-    assert!(met >= 20 * levels.len(), "it was used {met} times on {} levels", levels.len());
+    let levels = crate::simd::Level::available().len() - 1;
+    assert!(met >= 20 * levels, "it was used {met} times on {levels} levels");
 }
 
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn convolution_of_many_images_at_a_time_equals_the_sum_of_its_terms_for_any_geometry() {
     let mut rng = StdRng::seed_from_u64(15);
-    let levels = &crate::simd::Level::available()[1..];
     let mut geometries = Vec::new();
     while geometries.len() < 150 {
         let geo = match geometries.len() % 3 {
@@ -480,19 +488,8 @@ fn convolution_of_many_images_at_a_time_equals_the_sum_of_its_terms_for_any_geom
     geometries.push(Geometry::convolution("test", &[16, 2, 3, 3], &[3, 2, 7, 7], 1, wide).unwrap());
     let mut met = 0;
     for geo in geometries {
-        for slot in [Slot::Input, Slot::Weight, Slot::Output] {
-            let [a, b] = slot.operands().map(|slot| noise(&mut rng, numel(&geo, slot)));
-            let exact = naive(&geo, slot, &a, &b);
-            let [a, b] = [a, b].map(|x| x.into_iter().map(|x| x as f32).collect::<Vec<_>>());
-            for &level in levels {
-                let Some(batched) = batched::Batched::new(&geo, slot, level) else { continue };
-                met += 1;
-                let mut result = vec![f32::NAN; numel(&geo, slot)];
-                batched.solve([&a, &b], None, &mut result);
-                let what = || format!("the {slot:?} of {geo:?} at {}", level.name());
-                assert_close(result.into_iter().map(f64::from), &exact, 1e-3, what);
-            }
-        }
+        met += assert_exact(&geo, &mut rng, BATCHED, naive, 1e-6)[0];
     }
-    assert!(met >= 200 * levels.len(), "it was used {met} times on {} levels", levels.len());
+    let levels = crate::simd::Level::available().len() - 1;
+    assert!(met >= 200 * levels, "it was used {met} times on {levels} levels");
 }
