@@ -13,16 +13,18 @@
 
 use smallvec::SmallVec;
 
-use super::{Geometry, Slot, partial};
+use super::sight::{Run, Seen, Sight};
+use super::{Geometry, PER_OPERATION, Slot, partial};
 use crate::par::{self, Shared};
 use crate::simd::{self, Level, Vector, Vectorised};
 use crate::storage::Storage;
 use crate::window::Axis;
 
-/// Channels of a tile of results, and positions or taps: as many as the registers of AVX-512 hold, and as those of
-/// AVX2 do.
-const MOST: [usize; 2] = [4, 5];
-const LEAST: [usize; 2] = [3, 3];
+/// The most channels of a tile of results, and the most positions or taps, that the registers hold.
+const AVX512: [usize; 2] = [4, 5];
+const AVX2: [usize; 2] = [3, 3];
+/// The fewest positions or taps of a tile.
+const FEWEST: usize = 3;
 /// Elements of the images of a vector, or of the sums of the weight, at most: 2 MB.
 const AT_HAND: usize = 512 * 1024;
 /// The longest stride, dilation and border: so short that no number of a position overflows.
@@ -31,8 +33,6 @@ const FAR: usize = 1 << 16;
 const DEPTH: usize = 1024;
 /// Partial sums of the weight that can be computed at the same time.
 const PARTS: usize = 4;
-/// Multiplications and additions that take the time of one simple operation (see [`par::GRAIN`]).
-const PER_OPERATION: usize = 8;
 
 /// A convolution of whole vectors of images.
 pub(super) struct Batched {
@@ -71,120 +71,6 @@ impl Frame {
     }
 }
 
-/// The taps through which a run of positions sees elements, every `step`-th (see [`Sight`]).
-#[derive(Clone, Copy)]
-struct Seen {
-    tap: usize,
-    count: usize,
-    /// The element that the first position sees through the first tap; within the border, if the position sees
-    /// none, but a later one does.
-    element: isize,
-}
-
-/// How results see elements along an axis: those of the output inputs, those of the input outputs.
-#[derive(Clone, Copy)]
-struct Sight {
-    axis: Axis,
-    slot: Slot,
-    /// Neighbouring positions of a tile: these see through the same taps.
-    position: usize,
-    /// How far apart what they see is.
-    element: usize,
-    /// From one tap of a position to the next, and from what it sees to what that sees.
-    tap: usize,
-    tap_element: isize,
-}
-
-impl Sight {
-    fn new(axis: Axis, slot: Slot) -> Self {
-        let (stride, dilation) = (axis.stride, axis.dilation);
-        let [position, element, tap, tap_element] = match slot {
-            Slot::Input => {
-                let common = gcd(stride, dilation);
-                [stride, 1, stride / common, (dilation / common).wrapping_neg()]
-            }
-            _ => [1, stride, 1, dilation],
-        };
-        Self { axis, slot, position, element, tap, tap_element: tap_element as isize }
-    }
-
-    /// Results along the axis, and what they see.
-    fn extents(&self) -> [usize; 2] {
-        match self.slot {
-            Slot::Input => [self.axis.input, self.axis.output],
-            _ => [self.axis.output, self.axis.input],
-        }
-    }
-
-    /// What a run of so many positions sees.
-    fn seen(&self, first: usize, positions: usize) -> Seen {
-        let axis = &self.axis;
-        let none = Seen { tap: 0, element: 0, count: 0 };
-        // The first position's first tap, whether there is an element or not.
-        let (tap, element) = match self.slot {
-            Slot::Input => {
-                let ahead = |tap: usize| (first + axis.before) as isize - (tap * axis.dilation) as isize;
-                let meets = |&tap: &usize| ahead(tap) % axis.stride as isize == 0;
-                let Some(tap) = (0..self.tap.min(axis.kernel)).find(meets) else { return none };
-                (tap, ahead(tap) / axis.stride as isize)
-            }
-            _ => (0, (first * axis.stride) as isize - axis.before as isize),
-        };
-        // Of every tap after it, those through which any of the positions sees an element.
-        let reach = ((positions - 1) * self.element) as isize;
-        let (lowest, highest) = (-reach - element, self.extents()[1] as isize - 1 - element);
-        let (from, to) = if self.tap_element > 0 { (lowest, highest) } else { (-highest, -lowest) };
-        let step = self.tap_element.abs();
-        let skipped = (-(-from).div_euclid(step)).max(0);
-        let last = to.div_euclid(step).min(((axis.kernel - 1 - tap) / self.tap) as isize);
-        if last < skipped {
-            return none;
-        }
-        Seen {
-            tap: tap + skipped as usize * self.tap,
-            element: element + skipped * self.tap_element,
-            count: (last - skipped + 1) as usize,
-        }
-    }
-
-    /// The positions of a line in runs of `together`, or of all that see through the same taps if they are fewer.
-    fn runs(self, together: usize) -> impl Iterator<Item = Run> {
-        let extent = self.extents()[0];
-        (0..self.position.min(extent)).flat_map(move |phase| {
-            let all = (extent - phase).div_ceil(self.position);
-            let positions = all.min(together);
-            (0..all).step_by(together).map(move |at| {
-                // The last run reaches back to be as long as the others.
-                let first = phase + at.min(all - positions) * self.position;
-                Run { first, positions, seen: self.seen(first, positions) }
-            })
-        })
-    }
-
-    /// How far beyond a line a run reads.
-    fn overhang(&self, run: &Run) -> usize {
-        let Seen { element, count, .. } = run.seen;
-        if count == 0 {
-            return 0;
-        }
-        let last = element + self.tap_element * (count - 1) as isize;
-        let reach = ((run.positions - 1) * self.element) as isize;
-        let after = element.max(last) + reach - (self.extents()[1] as isize - 1);
-        after.max(-element.min(last)).max(0) as usize
-    }
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-/// Positions of a line that are found together.
-struct Run {
-    first: usize,
-    positions: usize,
-    seen: Seen,
-}
-
 impl Batched {
     /// The algorithm for a slot, where it is worth it: lanes for most images, more than one tap, and channels that
     /// stay in the cache.
@@ -192,7 +78,7 @@ impl Batched {
         if level < Level::Avx2 || geo.taps() == 1 {
             return None;
         }
-        let (lanes, [channels, most]) = if level == Level::Avx512 { (16, MOST) } else { (8, LEAST) };
+        let (lanes, [channels, most]) = if level == Level::Avx512 { (16, AVX512) } else { (8, AVX2) };
         if geo.batch * 4 < geo.batch.next_multiple_of(lanes) * 3 {
             return None;
         }
@@ -210,7 +96,7 @@ impl Batched {
             return None;
         }
         let wide = Sight::new(geo.axes[2], slot);
-        if slot != Slot::Weight && wide.extents()[0].div_ceil(wide.position) < LEAST[1] {
+        if slot != Slot::Weight && wide.extents()[0].div_ceil(wide.position) < FEWEST {
             return None;
         }
         // The size of the tiles that multiplies least, the largest of those.
@@ -218,7 +104,7 @@ impl Batched {
             Slot::Weight => geo.taps().next_multiple_of(together),
             _ => wide.runs(together).map(|run| together * run.seen.count).sum(),
         };
-        let together = (LEAST[1]..=most).rev().min_by_key(|&together| multiplied(together))?;
+        let together = (FEWEST..=most).rev().min_by_key(|&together| multiplied(together))?;
         let mut runs = SmallVec::new();
         let read = match slot {
             Slot::Weight => Frame {

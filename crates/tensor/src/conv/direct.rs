@@ -10,7 +10,7 @@
 
 use smallvec::SmallVec;
 
-use super::{Geometry, Slot, partial};
+use super::{Geometry, PER_OPERATION, Slot, partial};
 use crate::par;
 use crate::simd::{self, Level, Vector, Vectorised};
 use crate::storage::Storage;
@@ -34,8 +34,6 @@ const SUMS: usize = 512 * 1024;
 const FEW: usize = 4;
 /// Partial sums of the weight that can be computed at the same time.
 const PARTS: usize = 4;
-/// Multiplications and additions that take the time of one simple operation (see [`par::GRAIN`]).
-const PER_OPERATION: usize = 8;
 
 /// A convolution, or the gradient of its input, which is one as well: with the channels' roles exchanged and the
 /// taps reversed.

@@ -15,6 +15,8 @@ mod multiply;
 mod partial;
 mod patches;
 mod product;
+#[cfg(target_arch = "x86_64")]
+mod sight;
 mod unfold;
 #[cfg(target_arch = "x86_64")]
 mod winograd;
@@ -27,6 +29,9 @@ pub use patches::Patches;
 
 use crate::{Element, Float, par, simd};
 use product::Product;
+
+/// Multiplications and additions that take the time of one simple operation (see [`par::GRAIN`]).
+const PER_OPERATION: usize = 8;
 
 /// Solves the trilinear form for `slot`: overwrites `result` with what the tensors in [`Slot::operands`]
 /// determine, plus a number for each channel of the input or output if there is a `bias`.

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::multiply::{self, Rows, Weight};
 use super::unfold::{Block, Images, Unfold};
-use super::{Geometry, partial};
+use super::{Geometry, PER_OPERATION, partial};
 use crate::gemm::Write;
 use crate::storage::Storage;
 use crate::window::Axis;
@@ -23,9 +23,6 @@ use crate::{Float, par};
 const UNFOLDED: usize = 160 * 1024;
 /// Columns below which a product is held up by fetching the weight.
 const COLUMNS: usize = 128;
-/// Multiplications and additions that a product does in the time of one simple operation (see
-/// [`par::GRAIN`]).
-const PER_OPERATION: usize = 8;
 /// Simple operations that unfolding or folding an element costs, short lines included.
 const UNFOLDING: usize = 2;
 /// Partial sums of the weight that can be computed at the same time.
