@@ -14,6 +14,7 @@
 use smallvec::SmallVec;
 
 use super::sight::{Run, Seen, Sight};
+use super::unfold::even;
 use super::{Geometry, PER_OPERATION, Slot, partial};
 use crate::par::{self, Shared};
 use crate::simd::{self, Level, Vector, Vectorised};
@@ -178,8 +179,7 @@ impl Batched {
             Slot::Input => [self.geo.group_in(), self.geo.group_out()],
             _ => [self.geo.group_out(), self.geo.group_in()],
         };
-        let blocks = of_group.div_ceil(self.channels);
-        let each = of_group.div_ceil(blocks);
+        let each = even(of_group, self.channels);
         let blocks = of_group.div_ceil(each);
         let plan = Plan {
             of: self,
@@ -268,7 +268,7 @@ impl Batched {
         let (group_in, group_out) = (geo.group_in(), geo.group_out());
         // The sums of a channel, of a tile's channels, and of a group of channels.
         let row = group_in * geo.taps() * self.lanes;
-        let channels = group_out.div_ceil(group_out.div_ceil(self.channels));
+        let channels = even(group_out, self.channels);
         let group_row = group_out * row;
         let cost = channels * row * geo.out_plane() / PER_OPERATION;
         let len = w.len() * self.lanes;

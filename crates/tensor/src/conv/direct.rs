@@ -10,6 +10,7 @@
 
 use smallvec::SmallVec;
 
+use super::unfold::even;
 use super::{Geometry, PER_OPERATION, Slot, partial};
 use crate::par;
 use crate::simd::{self, Level, Vector, Vectorised};
@@ -177,7 +178,7 @@ impl Direct {
     /// y from x and w, or x from w and y.
     fn convolve(&self, from: &[f32], w: &[f32], bias: Option<&[f32]>, to: &mut [f32]) {
         let most = if self.level == Level::Avx512 { 8 } else { 4 };
-        let rows = self.geo.out_channels.div_ceil(self.geo.out_channels.div_ceil(most));
+        let rows = even(self.geo.out_channels, most);
         let weight = self.weights(w, rows);
         let mut first_sums = Storage::filled(self.geo.out_channels.next_multiple_of(rows), 0.0);
         if let Some(bias) = bias {
@@ -273,7 +274,7 @@ impl Direct {
     fn weight_of(&self, images: std::ops::Range<usize>, y: &[f32], x: &[f32], sums: &mut [f32]) {
         let (from, to) = (self.geo.in_channels, self.geo.out_channels);
         let places = self.places.next_multiple_of(self.lanes());
-        let rows = to.div_ceil(to.div_ceil(CHANNELS));
+        let rows = even(to, CHANNELS);
         // Images at a time: those that stay in the cache while the taps of a channel read them.
         let some = (AT_HAND / (self.layout.len() + rows * places)).clamp(1, images.len());
         let mut memory = Storage::filled(some * (self.laid_out() + to * places) + LANES, 0.0);
