@@ -9,7 +9,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::Write;
-use super::pack::{Operand, Packed, Strips};
+use super::pack::{Operand, Strips};
 use super::view::{MatMut, MatRef};
 use crate::storage::Storage;
 use crate::{Element, par};
@@ -21,11 +21,11 @@ pub(super) trait Kernel: Copy + Send + Sync {
     const MR: usize;
     /// The most columns of a tile that reads B from a panel; lanes of such a panel.
     const NR: usize;
-    /// The most rows of a block of A, a multiple of MR.
+    /// The most rows of a block of A, a multiple of MR: what is packed at a time.
     const MC: usize;
-    /// The most depth of a block. A block of A, of KC·MC elements, and a panel of B stay in the L2 cache.
+    /// The most depth of a block. A strip of A, of KC·MR elements, stays in the first-level cache.
     const KC: usize;
-    /// The most columns of a block of B, a multiple of NR. Its KC·NC elements stay in the L3 cache.
+    /// The most columns of a block of B, a multiple of NR. Its KC·NC elements stay in the second-level cache.
     const NC: usize;
 
     /// The most columns of a tile of so many rows that reads B in place.
@@ -56,15 +56,9 @@ pub(super) fn depth_blocks(depth: usize, most: usize) -> impl Iterator<Item = Ra
 /// Multiplications and additions that are worth a second thread: some ten microseconds of them.
 const PARALLEL: usize = 1 << 20;
 
-/// A part of C is divided further if it is more than this share of the product, and of so many
-/// multiplications and additions, rows or columns.
-const SHARES: usize = 8;
-const PART: usize = 1 << 20;
+/// Multiplications and additions, and rows or columns, that a part of C has at least.
+const PART: usize = 1 << 19;
 const PART_LEN: usize = 48;
-
-/// Multiplications and additions from which operands are packed once for all parts of C instead of by each part:
-/// in smaller products, fetching from another core what it has packed takes longer.
-const LARGE: usize = 1 << 26;
 
 /// C = Aᵀ·B or C += Aᵀ·B, where `a` is depth × rows of C and `b` depth × columns of C.
 ///
@@ -76,18 +70,6 @@ pub(super) fn multiply<K: Kernel>(
     c: MatMut<'_, K::Scalar>,
     write: Write,
 ) {
-    let (packed_a, packed_b);
-    let (mut a, mut b) = (a, b);
-    if multiplications(a.lanes(), b.lanes(), b.depth()) >= LARGE && par::threads() > 1 {
-        if let Operand::Source(source) = a {
-            packed_a = Packed::new(source, K::MR, K::KC);
-            a = Operand::Packed(&packed_a);
-        }
-        if let Operand::Source(source) = b {
-            packed_b = Packed::new(source, K::NR, K::KC);
-            b = Operand::Packed(&packed_b);
-        }
-    }
     let units = (K::MR.min(PART_LEN), K::NR.min(PART_LEN));
     divide(c, b.depth(), units, &|at, part| share(kernel, a, b, part, at, write));
 }
@@ -96,19 +78,21 @@ fn multiplications(m: usize, n: usize, k: usize) -> usize {
     m.saturating_mul(n).saturating_mul(k)
 }
 
-/// Calls `work` with parts of C and where they begin, on several threads if that is worth it.
+/// Calls `work` with parts of C and where they begin, one for each thread if that is worth it. What a thread packs it
+/// reads itself, from its own cache: fetching from another core what that has packed takes longer than packing twice.
 pub(super) fn divide<T: Send>(
     c: MatMut<'_, T>,
     depth: usize,
     units: (usize, usize),
     work: &(impl Fn((usize, usize), MatMut<'_, T>) + Sync),
 ) {
-    if multiplications(c.rows(), c.cols(), depth) < PARALLEL || par::threads() == 1 {
+    let all = multiplications(c.rows(), c.cols(), depth);
+    let shares = if all < PARALLEL { 1 } else { par::threads().min(all / PART) };
+    if shares == 1 {
         return work((0, 0), c);
     }
-    let most = (PART / depth).max(c.rows() * c.cols() / SHARES);
     let mut parts = SmallVec::new();
-    halve(c, (0, 0), most, units, &mut parts);
+    cut(c, (0, 0), shares, units, &mut parts);
     par::chunks(&mut parts, 1, |_, part| {
         for part in part.iter_mut() {
             work(part.at, part.c.whole());
@@ -122,27 +106,29 @@ struct Part<'a, T> {
     at: (usize, usize),
 }
 
-/// Halves C, the longer way, into parts of at most `most` elements.
-fn halve<'a, T>(
+/// Cuts C, the longer way first, into at most `shares` parts, as even as whole tiles allow.
+fn cut<'a, T>(
     c: MatMut<'a, T>,
     (row, col): (usize, usize),
-    most: usize,
+    shares: usize,
     units: (usize, usize),
     parts: &mut SmallVec<[Part<'a, T>; 16]>,
 ) {
     let (m, n) = (c.rows(), c.cols());
-    if m * n <= most || m.max(n) < 2 * PART_LEN {
+    if shares == 1 || m.max(n) < 2 * PART_LEN {
         return parts.push(Part { c, at: (row, col) });
     }
-    let ((first, second), at) = if n >= m {
-        let half = (n / 2).next_multiple_of(units.1);
-        (c.split_at_col(half), (row, col + half))
+    let before = shares / 2;
+    let at = |len: usize, unit: usize| (len * before / shares + unit / 2) / unit * unit;
+    let ((first, second), next) = if n >= m {
+        let at = at(n, units.1);
+        (c.split_at_col(at), (row, col + at))
     } else {
-        let half = (m / 2).next_multiple_of(units.0);
-        (c.split_at_row(half), (row + half, col))
+        let at = at(m, units.0);
+        (c.split_at_row(at), (row + at, col))
     };
-    halve(first, (row, col), most, units, parts);
-    halve(second, at, most, units, parts);
+    cut(first, (row, col), before, units, parts);
+    cut(second, next, shares - before, units, parts);
 }
 
 /// The part `c` of the product, whose first element is `at`, on the calling thread.
@@ -171,7 +157,8 @@ fn share<K: Kernel>(
     }
 }
 
-/// The product of a block of A and a block of B.
+/// The product of a block of A and a block of B. A strip of A is read for every tile beside each other, so it is the
+/// one that stays in the nearest cache; C is walked along its rows.
 fn block<K: Kernel>(
     kernel: K,
     a: Strips<'_, K::Scalar>,
@@ -181,14 +168,14 @@ fn block<K: Kernel>(
 ) {
     let (m, n) = (c.rows(), c.cols());
     let columns = if b.is_view() && m <= K::MR { K::columns(m) } else { K::NR };
-    // Loop jr: columns of a tile.
-    for jr in (0..n).step_by(columns) {
-        let jr = jr..n.min(jr.saturating_add(columns));
-        let b = b.strip(jr.clone());
-        // Loop ir: rows of a tile.
-        for ir in (0..m).step_by(K::MR) {
-            let ir = ir..m.min(ir.saturating_add(K::MR));
-            kernel.tile(a.strip(ir.clone()).t(), b, c.block(ir, jr.clone()), write);
+    // Loop ir: rows of a tile.
+    for ir in (0..m).step_by(K::MR) {
+        let ir = ir..m.min(ir.saturating_add(K::MR));
+        let a = a.strip(ir.clone()).t();
+        // Loop jr: columns of a tile.
+        for jr in (0..n).step_by(columns) {
+            let jr = jr..n.min(jr.saturating_add(columns));
+            kernel.tile(a, b.strip(jr.clone()), c.block(ir.clone(), jr), write);
         }
     }
 }

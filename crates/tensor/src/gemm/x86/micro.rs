@@ -10,6 +10,10 @@ use crate::gemm::Write;
 use crate::gemm::view::{MatMut, MatRef};
 use crate::simd::Vector;
 
+/// How many rows of B ahead are asked for, beyond the end of a panel the first rows of the next: B comes from the
+/// second-level cache.
+const AHEAD: usize = 24;
+
 /// C = A·B or C += A·B for `R` rows and at most `S` vectors of columns, as `R·S` vectors of sums.
 ///
 /// At each depth p, row p of B is loaded once and element (r, p) of A spread over a vector for each row r.
@@ -31,7 +35,8 @@ pub(super) unsafe fn tile<V: Vector, const R: usize, const S: usize, const FULL:
     let (mut a, mut b, c) = (a.data().as_ptr(), b.data().as_ptr(), c.as_mut_ptr());
 
     // SAFETY: by the caller's promise and the invariant of the views, p < k, r < R and the columns below n
-    // are elements of A, B and C; the masks are those of these columns. Pointers beyond are never read.
+    // are elements of A, B and C; the masks are those of these columns. Pointers beyond are never read: what is
+    // asked for ahead need not be there.
     unsafe {
         for r in 0..R {
             for s in 0..S {
@@ -45,6 +50,9 @@ pub(super) unsafe fn tile<V: Vector, const R: usize, const S: usize, const FULL:
         let mut sums = [[V::zero(); S]; R];
         if row_step == 1 {
             for _ in 0..depth {
+                for s in 0..S {
+                    _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * b_step + s * V::LANES).cast());
+                }
                 multiply::<V, R, S, FULL>(
                     &mut sums,
                     #[inline(always)]

@@ -124,7 +124,7 @@ macro_rules! kernel {
 
 kernel! {
     /// Tiles of 14 × 32 in 28 of the 32 registers; fewer rows leave room for more columns.
-    Avx512 on __m512, with "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", blocks of 504 x 256 x 3072,
+    Avx512 on __m512, with "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", blocks of 126 x 384 x 512,
     tiles of 2 vectors and rows by vectors {
         1: 8, 2: 8, 3: 8, 4: 4, 5: 4, 6: 4, 7: 2, 8: 2, 9: 2, 10: 2, 11: 2, 12: 2, 13: 2, 14: 2
     },
@@ -133,7 +133,7 @@ kernel! {
 
 kernel! {
     /// Tiles of 6 × 16 in 12 of the 16 registers; fewer rows leave room for more columns.
-    Avx2 on __m256, with "avx2,fma", blocks of 144 x 384 x 2048,
+    Avx2 on __m256, with "avx2,fma", blocks of 144 x 384 x 512,
     tiles of 2 vectors and rows by vectors { 1: 8, 2: 4, 3: 4, 4: 2, 5: 2, 6: 2 },
     dots of 4 columns
 }
