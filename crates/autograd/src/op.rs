@@ -78,6 +78,16 @@ pub trait Op<T: Float, const N: usize>: Sized + 'static {
         self.vjp(x, y, &g, wants)
     }
 
+    /// As [`vjp`](Self::vjp), to the last bit, where the operation is element-wise and all its inputs are single
+    /// elements of one shape: there variables around the numbers cost more than the arithmetic. Values that
+    /// [`reads`](Self::reads) does not name are NaN, and cotangents that nobody wants are not looked at.
+    ///
+    /// Nothing where the operation has no such form.
+    fn vjp_element(&self, x: [T; N], y: T, g: T) -> Option<[T; N]> {
+        let _ = (x, y, g);
+        None
+    }
+
     /// Which values [`vjp`](Self::vjp) reads to give the cotangents that `wants` names; the tape keeps no
     /// others.
     fn reads(&self, wants: [bool; N]) -> Reads<N> {
@@ -157,6 +167,10 @@ pub(crate) trait AnyOp<T: Float>: Any {
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>>;
     /// Gives the cotangents of the operands to `receiver`.
     fn vjp(&self, x: &[Operand<T>], y: &Var<T>, g: Var<T>, receiver: Receiver<'_, T>) -> Result<()>;
+    /// Replaces single elements by their cotangents; whether the operation is element-wise.
+    fn vjp_element(&self, _x: &mut [T], _y: T, _g: T) -> bool {
+        false
+    }
     fn held_bytes(&self) -> usize {
         0
     }
@@ -187,6 +201,14 @@ impl<T: Float, O: Op<T, N>, const N: usize> AnyOp<T> for Fixed<O, N> {
             Ok(cotangents) => receiver(cotangents),
             Err(error) => Err(error.clone()),
         }
+    }
+
+    fn vjp_element(&self, x: &mut [T], y: T, g: T) -> bool {
+        let cotangents = self.0.vjp_element(std::array::from_fn(|i| x[i]), y, g);
+        if let Some(cotangents) = &cotangents {
+            x.copy_from_slice(cotangents);
+        }
+        cotangents.is_some()
     }
 
     fn held_bytes(&self) -> usize {

@@ -217,6 +217,9 @@ fn on_tape<T: Float>(op: &'static str, tape: &Tape<T>, cotangent: Var<T>) -> Res
     }
 }
 
+/// The most operands of an element-wise operation that is pulled back in numbers alone.
+const MOST_ELEMENTS: usize = 3;
+
 /// What a replay leaves on the tape.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
@@ -298,14 +301,21 @@ impl<'a, T: Float> Replay<'a, T> {
         mut leaf: impl FnMut(Key, Option<ParamId>, Var<T>),
     ) -> Result<()> {
         let retained: SmallVec<[Key; 4]> = self.tape.nodes().retained.iter().copied().collect();
+        let watched = self.suspicious || self.profiled || !retained.is_empty();
         for position in (0..self.bench.cotangents.len()).rev().filter(|&position| wanted(position)) {
+            if self.bench.cotangents[position].is_none() {
+                continue;
+            }
+            self.tape.restore(self.op, position)?;
+            if !watched && keep != Keep::Everything && self.pull_back_element(position, keep, &wanted)? {
+                continue;
+            }
             // A variable that `grad` was asked for keeps its cotangent.
             let g = match keep {
                 Keep::Nothing | Keep::Values => self.bench.cotangents[position].take(),
                 Keep::Everything => self.bench.cotangents[position].clone(),
             };
             let Some(g) = g else { continue };
-            self.tape.restore(self.op, position)?;
             if self.suspicious {
                 self.tape.inspect_cotangent(position, g.value())?;
             }
@@ -326,6 +336,54 @@ impl<'a, T: Float> Replay<'a, T> {
             self.bench.operands.clear();
         }
         Ok(())
+    }
+
+    /// Pulls a cotangent back through an element-wise operation on single elements of one shape, scalars most
+    /// often, in numbers alone; whether it was one, and nothing around it is recorded.
+    #[track_caller]
+    fn pull_back_element(
+        &mut self,
+        position: usize,
+        keep: Keep,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Result<bool> {
+        let (before, rest) = self.bench.cotangents.split_at_mut(position);
+        let Some(cotangent) = &rest[0] else { return Ok(false) };
+        let Some(g) = cotangent.value().single_element().filter(|_| !cotangent.is_recorded()) else {
+            return Ok(false);
+        };
+        let nodes = self.tape.nodes();
+        let Some(node) = nodes.in_order().get(position).filter(|node| !node.spent) else { return Ok(false) };
+        let (Kind::Op(op), inputs) = (&node.kind, nodes.inputs(node)) else { return Ok(false) };
+        let mut elements = [T::NAN; MOST_ELEMENTS];
+        let Some(elements) = elements.get_mut(..inputs.len()) else { return Ok(false) };
+        for (element, input) in elements.iter_mut().zip(inputs) {
+            let sum = input.source.and_then(|source| before[source].as_ref());
+            if input.value.shape() != cotangent.shape() || sum.is_some_and(Var::is_recorded) {
+                return Ok(false);
+            }
+            *element = input.value.single_element().unwrap_or(T::NAN);
+        }
+        let (op, y) = (op.clone(), node.output.single_element().unwrap_or(T::NAN));
+        // A user's operation may look at the tape.
+        drop(nodes);
+        if !op.vjp_element(elements, y, g) {
+            return Ok(false);
+        }
+        let mut nodes = self.tape.nodes_mut();
+        let Some((_, inputs)) = nodes.at_mut(position) else { return Err(stale(self.op)) };
+        for (input, &mut g) in inputs.iter().zip(elements) {
+            let Some(source) = input.source.filter(|&source| wanted(source)) else { continue };
+            match &mut before[source] {
+                Some(sum) => sum.accumulate_element(g),
+                sum => *sum = Some(Var::from(Tensor::single(cotangent.shape().clone(), g))),
+            }
+        }
+        rest[0] = None;
+        if keep == Keep::Nothing {
+            nodes.spend(position);
+        }
+        Ok(true)
     }
 
     /// Pulls a cotangent back, looking at it and taking times where the tape is to, and hands what comes out to

@@ -486,6 +486,23 @@ impl<T: Float> Nodes<T> {
         Some((node, inputs))
     }
 
+    /// Lets go of what the node at a position holds, which a replay has passed. Its sources stay, so that a later
+    /// replay finds its way there and is refused. Whoever calls holds the operation, which must not be dropped here.
+    pub(crate) fn spend(&mut self, position: usize) {
+        let Some((node, inputs)) = self.at_mut(position) else { return };
+        node.spent = true;
+        let mut bytes = node.output.held_bytes() + held_bytes(inputs);
+        node.output.drop_elements();
+        inputs.iter_mut().for_each(|input| input.value.drop_elements());
+        if let Kind::Op(op) = &node.kind
+            && op.held_bytes() > 0
+        {
+            bytes += op.held_bytes();
+            node.kind = Kind::Gone(op.name());
+        }
+        self.let_go(bytes);
+    }
+
     /// The parameters that are leaves of this tape.
     pub(crate) fn parameters(&self) -> &HashMap<ParamId, Key> {
         &self.leaves

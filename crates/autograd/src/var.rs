@@ -119,6 +119,13 @@ impl<T: Float> Var<T> {
         Self { value, tape: self.tape.clone(), key: self.key }
     }
 
+    /// Adds to the only element of a variable that is not recorded.
+    #[inline]
+    pub(crate) fn accumulate_element(&mut self, element: T) {
+        debug_assert!(!self.is_recorded(), "what is recorded does not change");
+        self.value.make_mut().iter_mut().for_each(|sum| *sum += element);
+    }
+
     /// Adds to the value of a variable that is not recorded, in place unless it is shared.
     #[track_caller]
     pub(crate) fn accumulate(&mut self, other: &Tensor<T>) -> Result<()> {

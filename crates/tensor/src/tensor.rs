@@ -63,8 +63,9 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The tensor of `shape` whose only element is `value`.
+    #[doc(hidden)]
     #[inline]
-    pub(crate) fn single(shape: Shape, value: T) -> Self {
+    pub fn single(shape: Shape, value: T) -> Self {
         debug_assert_eq!(shape.numel(), 1);
         Self { shape, data: Storage::One(value) }
     }
@@ -109,6 +110,23 @@ impl<T: Element> Tensor<T> {
     #[inline]
     pub fn take(&mut self) -> Self {
         Self { shape: self.shape.clone(), data: std::mem::replace(&mut self.data, Storage::EMPTY) }
+    }
+
+    /// Leaves only the shape here.
+    #[doc(hidden)]
+    #[inline]
+    pub fn drop_elements(&mut self) {
+        self.data = Storage::EMPTY;
+    }
+
+    /// The element of a tensor that holds exactly one.
+    #[doc(hidden)]
+    #[inline]
+    pub fn single_element(&self) -> Option<T> {
+        match self.data {
+            Storage::One(value) => Some(value),
+            Storage::Empty | Storage::Many(_) => None,
+        }
     }
 
     /// Bytes of the elements that the tensor holds (shared or not).

@@ -8,11 +8,12 @@ use crate::Var;
 use crate::op::{Op, Reads, apply_unchecked};
 
 /// A row: documentation, type, method, which values the pullbacks of the first and of the second operand read
-/// of `[a, b, y]`, the pullbacks.
+/// of `[a, b, y]`, the pullbacks; and where that is plain arithmetic, both once more for single elements.
 macro_rules! binary {
     ($($(#[$doc:meta])* $Type:ident $name:ident:
         |$a:pat_param, $b:pat_param, $y:pat_param, $g:ident|
-        [$($ra:ident)*] $ga:expr, [$($rb:ident)*] $gb:expr;)*) => {
+        [$($ra:ident)*] $ga:expr, [$($rb:ident)*] $gb:expr
+        $(, element |$ea:pat_param, $eb:pat_param, $ey:pat_param, $eg:ident| $cotangents:expr)?;)*) => {
         $(
             #[derive(Clone, Copy, Debug)]
             struct $Type;
@@ -48,6 +49,13 @@ macro_rules! binary {
                     Ok(cotangents)
                 }
 
+                $(
+                    #[inline]
+                    fn vjp_element(&self, [$ea, $eb]: [T; 2], $ey: T, $eg: T) -> Option<[T; 2]> {
+                        Some($cotangents)
+                    }
+                )?
+
                 fn reads(&self, [wants_a, wants_b]: [bool; 2]) -> Reads<2> {
                     let (for_a, for_b): (&[&str], &[&str]) = (&[$(stringify!($ra)),*], &[$(stringify!($rb)),*]);
                     let read = |value| (wants_a && for_a.contains(&value)) || (wants_b && for_b.contains(&value));
@@ -71,13 +79,14 @@ macro_rules! binary {
 
 binary! {
     /// a + b.
-    AddOp add: |_, _, _, g| [] g.clone(), [] g.clone();
+    AddOp add: |_, _, _, g| [] g.clone(), [] g.clone(), element |_, _, _, g| [g, g];
     /// a − b.
-    SubOp sub: |_, _, _, g| [] g.clone(), [] g.neg();
+    SubOp sub: |_, _, _, g| [] g.clone(), [] g.neg(), element |_, _, _, g| [g, -g];
     /// a·b, element by element.
-    MulOp mul: |a, b, _, g| [b] g.mul(b)?, [a] g.mul(a)?;
+    MulOp mul: |a, b, _, g| [b] g.mul(b)?, [a] g.mul(a)?, element |a, b, _, g| [g * b, g * a];
     /// a/b.
-    DivOp div: |_, b, y, g| [b] g.div(b)?, [b y] g.mul(y)?.div(b)?.neg();
+    DivOp div: |_, b, y, g| [b] g.div(b)?, [b y] g.mul(y)?.div(b)?.neg(),
+        element |_, b, y, g| [g / b, -(g * y / b)];
     /// aᵇ; the slope in a is 0 where b is 0, and the slope in b is 0 where a is 0 and b ≥ 0.
     PowOp pow: |a, b, y, g|
         [a b] {

@@ -104,6 +104,10 @@ impl<T: Float, F: Elementwise> Op<T, 1> for Unary<F> {
         Ok([Some(Var::from(gx))])
     }
 
+    fn vjp_element(&self, [x]: [T; 1], y: T, g: T) -> Option<[T; 1]> {
+        Some([self.0.pull(g, x, y)])
+    }
+
     fn reads(&self, _: [bool; 1]) -> Reads<1> {
         match F::NEEDS {
             Needs::Nothing => Reads::NOTHING,
