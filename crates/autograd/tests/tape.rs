@@ -685,3 +685,40 @@ mod pullbacks {
         assert_eq!(gradients.wrt(&x), Some(&Tensor::from([2.0, 4.0])));
     }
 }
+
+/// Single elements are pulled back in numbers, longer tensors by the pullbacks in variables.
+#[test]
+fn single_elements_have_to_the_bit_the_gradients_of_longer_tensors() {
+    type Function = fn(&[Var<f32>; 2]) -> Result<Var<f32>>;
+    let functions: [(&str, Function); 16] = [
+        ("add", |[a, b]| a.add(b)),
+        ("sub", |[a, b]| a.sub(b)),
+        ("mul", |[a, b]| a.mul(b)),
+        ("div", |[a, b]| a.div(b)),
+        ("pow", |[a, b]| a.pow(b)),
+        ("maximum", |[a, b]| a.maximum(b)),
+        ("minimum", |[a, b]| a.minimum(b)),
+        ("neg", |[a, _]| Ok(a.neg())),
+        ("exp", |[a, _]| Ok(a.exp())),
+        ("ln", |[a, _]| Ok(a.ln())),
+        ("tanh", |[a, _]| Ok(a.tanh())),
+        ("softsign", |[a, _]| Ok(a.softsign())),
+        ("powf", |[a, _]| Ok(a.powf(-1.5))),
+        ("a variable used three times", |[a, b]| a.mul(a)?.div(&a.add(b)?)),
+        ("a constant operand", |[a, b]| b.mul(&Var::from(a.value()))?.mul(a)?.div(&Var::from(b.value()))),
+        ("a chain", |[a, b]| (0..5).try_fold(a.clone(), |y, _| y.mul(b)?.tanh().sub(a))),
+    ];
+    for (name, function) in functions {
+        let bits = |count: usize| {
+            let tape = Tape::new();
+            let x = [0.37f32, 1.9].map(|x| tape.leaf(Tensor::full([count, 1], x).unwrap()));
+            let y = function(&x).unwrap();
+            let cotangent = Tensor::full([count, 1], 0.7).unwrap();
+            let gradients = y.backward_with(cotangent.clone()).unwrap();
+            assert_eq!(tape.saved_bytes(), 0, "{name}: the values are let go of");
+            assert!(y.backward_with(cotangent).is_err(), "{name}: and what was replayed is refused");
+            x.map(|x| gradients.wrt(&x).map(|g| g.as_slice()[0].to_bits()))
+        };
+        assert_eq!(bits(1), bits(2), "{name}");
+    }
+}
