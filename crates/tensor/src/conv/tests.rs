@@ -166,6 +166,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
         ([21, 16, 4, 4], [256, 16, 3, 3], 1),
         ([6, 32, 17, 17], [32, 1, 3, 3], 32),
         ([2, 8, 90, 90], [8, 4, 3, 3], 2),
+        ([1, 40, 11, 10], [72, 40, 3, 3], 1),
     ] {
         let geo = Geometry::convolution("test", &input, &weight, groups, same).unwrap();
         for slot in [Slot::Input, Slot::Weight, Slot::Output] {
@@ -404,6 +405,10 @@ fn winograd_is_the_same_convolution_for_every_extent_and_level() {
         (6, [16, 32], [11, 4], [[2, 2]; 2]),
         (1, [16, 16], [70, 66], [[1, 1]; 2]),
         (40, [19, 16], [4, 4], [[1, 1]; 2]),
+        // Few tiles: the channels in parts, the weight of some at a time.
+        (4, [35, 150], [8, 8], [[1, 1]; 2]),
+        (3, [70, 90], [9, 11], [[0, 1], [2, 0]]),
+        (1, [37, 23], [32, 30], [[1, 1]; 2]),
     ] {
         let sliding = Sliding { padding, ..Sliding::default() };
         let geo = Geometry::convolution("test", &[batch, c, h, w], &[k, c, 3, 3], 1, sliding).unwrap();

@@ -13,6 +13,8 @@
 //!
 //! Andrew Lavin and Scott Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.
 
+use std::ops::Range;
+
 use super::unfold::even;
 use super::{Geometry, Slot};
 use crate::gemm::{self, MatMut, MatRef, Operand, Write};
@@ -31,10 +33,12 @@ const LANES: usize = 16;
 /// Tiles below which the transformations cost more than they save, and those of the weight's gradient.
 const FEWEST: usize = 4;
 const FEWEST_OF_WEIGHT: usize = 16;
-/// Tiles that make a single block, lest each part of them fetch the whole weight.
-const FEW: usize = 16;
 /// Tiles of a block: enough for a product, while what belongs to a block stays in a second-level cache.
 const TILES: usize = 64;
+/// Vectors of written channels that are worth transforming the windows for once more, and parts that there can be of
+/// them.
+const VECTORS: usize = 4;
+const PARTS_OF_CHANNELS: usize = 4;
 /// Tiles below which a partial sum of the weight costs more than it saves.
 const TILES_OF_PART: usize = 128;
 /// Partial sums of the weight that can be computed at the same time.
@@ -149,6 +153,8 @@ pub(super) struct Winograd {
     tiles: [usize; 2],
     /// Rows of tiles of a block.
     rows: usize,
+    /// Written channels of a part, where there are too few tiles to make blocks of.
+    part: Option<usize>,
 }
 
 /// The channels of an image.
@@ -211,16 +217,16 @@ impl Winograd {
             return None;
         }
         let all = geo.batch * tiles[0];
-        let rows = match slot {
-            // A single block, whose products are shared out: the weight is read once.
-            Slot::Input | Slot::Output if count <= FEW => all,
+        let vectors = written.lanes() / LANES;
+        let (rows, part) = if count <= TILES && vectors > 1 && slot != Slot::Weight {
+            let parts = vectors.div_ceil(VECTORS).clamp(2, PARTS_OF_CHANNELS);
+            (all, Some(vectors.div_ceil(parts) * LANES))
+        } else {
             // At most a quarter of the batch, which leaves something for other threads; whole images if possible.
-            _ => {
-                let rows = (TILES / tiles[1]).min(all.div_ceil(4)).max(1);
-                if rows >= tiles[0] { rows - rows % tiles[0] } else { even(tiles[0], rows) }
-            }
+            let rows = (TILES / tiles[1]).min(all.div_ceil(4)).max(1);
+            (if rows >= tiles[0] { rows - rows % tiles[0] } else { even(tiles[0], rows) }, None)
         };
-        Some(Self { level, slot, batch: geo.batch, read, written, before, tiles, rows })
+        Some(Self { level, slot, batch: geo.batch, read, written, before, tiles, rows, part })
     }
 
     /// What the operands determine of the slot.
@@ -234,16 +240,54 @@ impl Winograd {
 
     /// y from x and w, or x from w and y.
     fn convolve(&self, from: &[f32], w: &[f32], bias: Option<&[f32]>, to: &mut [f32]) {
-        let weight = self.weights(w);
         let mut lanes = Storage::filled(self.written.lanes(), 0.0);
         if let Some(bias) = bias {
             lanes.make_mut()[..bias.len()].copy_from_slice(bias);
         }
-        let to = Shared::new(to);
-        par::tasks(self.blocks(), par::GRAIN, |block| {
-            let of = Convolve { of: self, block, from, weight: &weight, bias: &lanes, to: &to };
-            simd::vectorised(self.level, of);
+        let (bias, to) = (&lanes[..], &Shared::new(to));
+        match self.part {
+            Some(part) => self.convolve_parts(part, from, w, bias, to),
+            None => self.convolve_blocks(from, w, bias, to),
+        }
+    }
+
+    /// Block by block of tiles: the weight is transformed once for all.
+    fn convolve_blocks(&self, from: &[f32], w: &[f32], bias: &[f32], to: &Shared<'_, f32>) {
+        let (read, lanes) = (self.read.channels, self.written.lanes());
+        let mut weight = Storage::unspecified(Matrices::len(read, lanes));
+        let weight = Matrices::apart(&mut weight.make_mut(), read, lanes);
+        let shared = Shared::new(&mut *weight.values);
+        par::tasks(lanes / LANES, ELEMENTS * read * LANES, |vector| {
+            let written = vector * LANES..self.written.channels.min((vector + 1) * LANES);
+            let at = (vector * LANES, weight.row, weight.step);
+            simd::vectorised(self.level, Weights { of: self, read: 0..read, written, w, to: &shared, at });
         });
+        par::tasks(self.blocks(), par::GRAIN, |block| {
+            simd::vectorised(self.level, Block { of: self, block, from, weight: &weight, bias, to });
+        });
+    }
+
+    /// Part by part of the written channels. A core reads its part of the weight only, and what it writes is where
+    /// it wrote before, in the results as in its memory: little goes from core to core.
+    fn convolve_parts(&self, part: usize, from: &[f32], w: &[f32], bias: &[f32], to: &Shared<'_, f32>) {
+        let tiles = self.tiles_of(0);
+        // Rows of the weight at a time: they take no more of the cache than the sums that they are added to.
+        let depth = tiles.min(self.read.channels).next_multiple_of(LANES);
+        let len = self.memory(tiles, LANES).iter().sum::<usize>() + Matrices::len(depth, LANES);
+        let mut memory = Storage::unspecified(self.written.channels.div_ceil(part) * len);
+        par::chunks(memory.make_mut(), len, |nth, memory| {
+            let channels = nth * part..self.written.channels.min((nth + 1) * part);
+            simd::vectorised(self.level, Part { of: self, channels, depth, from, w, bias, to, memory });
+        });
+    }
+
+    /// Elements of memory that a block of so many tiles takes: its windows, their products with so many lanes of the
+    /// weight, and one strip at a time.
+    fn memory(&self, tiles: usize, lanes: usize) -> [usize; 3] {
+        let [down, across] = [self.rows.min(self.tiles[0]) * TILE, self.tiles[1] * TILE];
+        let windows = (down + WINDOW - TILE) * (across + WINDOW - TILE) * self.read.lanes();
+        let strip = windows.max(down * across * lanes);
+        [Matrices::len(tiles, self.read.lanes()), Matrices::len(tiles, lanes), strip]
     }
 
     /// w from y and x: its sums over parts of the tiles, added in order.
@@ -264,23 +308,6 @@ impl Winograd {
                 simd::vectorised(self.level, Taps { of: self, channel: first + k, sums: &sums, parts, w });
             }
         });
-    }
-
-    /// GwGᵀ as a matrix `[read channels, lanes of the written ones]` for each element of a window.
-    fn weights(&self, w: &[f32]) -> Storage<f32> {
-        let (from, to) = (self.read.channels, self.written.lanes());
-        let mut weight = Storage::unspecified(ELEMENTS * self.weight_step());
-        let shared = Shared::new(weight.make_mut());
-        par::tasks(from, ELEMENTS * to, |channel| {
-            simd::vectorised(self.level, Weights { of: self, channel, w, weight: &shared });
-        });
-        weight
-    }
-
-    /// From the matrix of one element of the transformed weight to the next: a vector more than it has, lest all
-    /// fall on the same lines of the cache.
-    fn weight_step(&self) -> usize {
-        self.read.channels * self.written.lanes() + LANES
     }
 
     fn blocks(&self) -> usize {
@@ -306,41 +333,63 @@ impl Winograd {
     }
 }
 
-/// One matrix `[tiles, lanes]` for each element of a window.
-struct Matrices {
-    values: Storage<f32>,
+/// One matrix `[rows, lanes]` for each element of a window: one after the other, as matrix products like them, or
+/// woven, a row of each and then the next, as transformations write them.
+struct Matrices<'a> {
+    values: &'a mut [f32],
+    rows: usize,
     lanes: usize,
-    /// From one matrix to the next.
+    /// From one row to the next, and from one matrix to the next: a vector more than there is, lest all fall on the
+    /// same lines of the cache.
+    row: usize,
     step: usize,
 }
 
-impl Matrices {
-    fn new(tiles: usize, lanes: usize) -> Self {
-        // A vector more, lest all matrices fall on the same lines of the cache.
-        let step = tiles * lanes + LANES;
-        Self { values: Storage::unspecified(ELEMENTS * step), lanes, step }
+impl<'a> Matrices<'a> {
+    /// One after the other in the first elements of `memory`, which lasts for the others.
+    fn apart(memory: &mut &'a mut [f32], rows: usize, lanes: usize) -> Self {
+        let values = memory.split_off_mut(..Self::len(rows, lanes)).expect("memory for the matrices");
+        Self { values, rows, lanes, row: lanes, step: rows * lanes + LANES }
     }
 
-    fn matrix(&self, element: usize, tiles: usize) -> MatRef<'_, f32> {
-        MatRef::new(&self.values[element * self.step..], tiles, self.lanes)
+    /// Woven in the first elements of `memory`.
+    fn woven(memory: &mut &'a mut [f32], rows: usize, lanes: usize) -> Self {
+        Self { row: ELEMENTS * lanes + LANES, step: lanes, ..Self::apart(memory, rows, lanes) }
+    }
+
+    /// Elements of memory, either way.
+    fn len(rows: usize, lanes: usize) -> usize {
+        ELEMENTS * rows * lanes + ELEMENTS.max(rows) * LANES
+    }
+
+    /// The matrix of an element and those after it, and how far apart their rows are.
+    fn from(&mut self, element: usize) -> (&mut [f32], usize) {
+        (&mut self.values[element * self.step..], self.row)
+    }
+
+    /// The first rows and columns of the matrix of an element.
+    fn matrix(&self, element: usize, rows: usize, cols: usize) -> MatRef<'_, f32> {
+        let all = &self.values[element * self.step..];
+        MatRef::with_strides(all, rows, self.lanes, self.row, 1).cols_below(cols)
     }
 }
 
 /// Part of an image with the channels innermost: `height` × `width` positions of `lanes` elements.
-struct Strip {
-    values: Storage<f32>,
+struct Strip<'a> {
+    values: &'a mut [f32],
     width: usize,
     lanes: usize,
 }
 
-impl Strip {
-    fn new(height: usize, width: usize, lanes: usize) -> Self {
-        Self { values: Storage::unspecified(height * width * lanes), width, lanes }
+impl<'a> Strip<'a> {
+    /// In the first elements of `memory`.
+    fn within(memory: &'a mut [f32], height: usize, width: usize, lanes: usize) -> Self {
+        Self { values: &mut memory[..height * width * lanes], width, lanes }
     }
 
     fn row(&mut self, row: usize) -> &mut [f32] {
         let len = self.width * self.lanes;
-        &mut self.values.make_mut()[row * len..][..len]
+        &mut self.values[row * len..][..len]
     }
 
     /// Takes `height` rows of an image's planes, from row `top` and column `left` on, zeros where there are
@@ -386,65 +435,193 @@ impl Strip {
     }
 }
 
-/// The block of a convolution.
-struct Convolve<'a> {
+/// A block of tiles of a convolution, all channels of it.
+struct Block<'a> {
     of: &'a Winograd,
     block: usize,
     from: &'a [f32],
-    weight: &'a [f32],
+    weight: &'a Matrices<'a>,
     /// What is added to every result, a number for each lane.
     bias: &'a [f32],
     to: &'a Shared<'a, f32>,
 }
 
-impl Vectorised for Convolve<'_> {
+impl Vectorised for Block<'_> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { of: &Winograd { level, read, written, .. }, weight, .. } = self;
-        let tiles = self.of.tiles_of(self.block);
-        let mut windows = Matrices::new(tiles, read.lanes());
+        let Self { of, block, from, weight, bias, to } = self;
+        let (tiles, channels) = (of.tiles_of(block), of.written.channels);
+        let [mut a, mut c, mut strip] = of.memory(tiles, of.written.lanes()).map(Storage::unspecified);
+        let mut windows = Matrices::apart(&mut a.make_mut(), tiles, of.read.lanes());
+        let mut products = Matrices::apart(&mut c.make_mut(), tiles, of.written.lanes());
+        let memory = strip.make_mut();
         // SAFETY: the caller promises the instructions.
-        unsafe { self.of.windows::<V>(self.block, self.from, &mut windows) };
-        let mut products = Matrices::new(tiles, written.lanes());
-        let (rows, cols) = (read.channels, written.channels);
-        let (step, lanes) = (products.step, products.lanes);
-        par::rows(products.values.make_mut(), step, tiles * rows * cols / LANES, |first, products| {
-            for (nth, c) in products.chunks_exact_mut(step).enumerate() {
-                let element = first + nth;
-                let a = windows.matrix(element, tiles).cols_below(rows).t();
-                let b = &weight[element * self.of.weight_step()..];
-                let b = MatRef::with_strides(b, rows, cols, written.lanes(), 1);
-                let c = MatMut::with_stride(c, tiles, cols, lanes);
-                gemm::multiply_at(level, Operand::View(a), Operand::View(b), c, Write::Overwrite);
-            }
-        });
-        // SAFETY: the caller promises the instructions; no other block has these tiles.
-        unsafe { self.results::<V>(&products) };
+        unsafe { of.windows::<V>(block, from, &mut windows, memory) };
+        for element in 0..ELEMENTS {
+            let a = windows.matrix(element, tiles, of.read.channels).t();
+            let b = weight.matrix(element, of.read.channels, channels);
+            let (c, step) = products.from(element);
+            let c = MatMut::with_stride(c, tiles, channels, step);
+            gemm::multiply_at(of.level, Operand::View(a), Operand::View(b), c, Write::Overwrite);
+        }
+        // SAFETY: as above; no other block has these tiles.
+        unsafe { of.results::<V>(block, &products, 0..channels, bias, to, memory) };
     }
 }
 
-impl Convolve<'_> {
-    /// Writes the tiles of results.
+/// Some written channels of a convolution, all tiles of them. Their weight is transformed a vector of written
+/// channels and `depth` read ones at a time, used and forgotten, before it leaves the nearest cache.
+struct Part<'a> {
+    of: &'a Winograd,
+    channels: Range<usize>,
+    depth: usize,
+    from: &'a [f32],
+    w: &'a [f32],
+    bias: &'a [f32],
+    to: &'a Shared<'a, f32>,
+    memory: &'a mut [f32],
+}
+
+impl Vectorised for Part<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { of, channels, depth, from, w, bias, to, mut memory } = self;
+        let (tiles, all) = (of.tiles_of(0), of.read.channels);
+        let mut windows = Matrices::woven(&mut memory, tiles, of.read.lanes());
+        let mut products = Matrices::woven(&mut memory, tiles, LANES);
+        let weight = Matrices::woven(&mut memory, depth, LANES);
+        // SAFETY: the caller promises the instructions.
+        unsafe { of.windows::<V>(0, from, &mut windows, memory) };
+        for first in channels.clone().step_by(LANES) {
+            let written = first..channels.end.min(first + LANES);
+            for begin in (0..all).step_by(depth) {
+                let read = begin..all.min(begin + depth);
+                let (shared, at) = (Shared::new(&mut *weight.values), (0, weight.row, weight.step));
+                let (read_again, written) = (read.clone(), written.clone());
+                let transform = Weights { of, read: read_again, written, w, to: &shared, at };
+                // SAFETY: as above; the matrices hold these channels.
+                unsafe {
+                    transform.run::<V>();
+                    add_products::<V>(&windows, read, &weight, &mut products);
+                }
+            }
+            // SAFETY: as above; no other part has these channels.
+            unsafe { of.results::<V>(0, &products, written, bias, to, memory) };
+        }
+    }
+}
+
+/// The sums over some read channels, which the rows of `weight` are, of the products of every element and tile;
+/// added to those of the channels before them.
+///
+/// # Safety
+/// The processor has the vector's instructions; the windows have these channels and the weight as many rows, of
+/// [`LANES`] as the products.
+#[inline(always)]
+unsafe fn add_products<V: Vector>(
+    windows: &Matrices<'_>,
+    read: Range<usize>,
+    weight: &Matrices<'_>,
+    products: &mut Matrices<'_>,
+) {
+    let (tiles, products_row) = (products.rows, products.row);
+    assert!(windows.rows == tiles && read.end <= windows.lanes && read.len() <= weight.rows);
+    assert!(weight.lanes == LANES && products.lanes == LANES);
+    for lane in (0..LANES).step_by(V::LANES) {
+        for element in 0..ELEMENTS {
+            let at = element * products.step + lane;
+            let mut tile = 0;
+            while tile < tiles {
+                let a = windows.values[tile * windows.row + element * windows.step + read.start..].as_ptr();
+                let c = products.values[tile * products_row + at..].as_mut_ptr();
+                let (a, b, c) = (
+                    (a, windows.row),
+                    (weight.values[element * weight.step + lane..].as_ptr(), weight.row),
+                    (c, products_row),
+                );
+                let (depth, begins) = (read.len(), read.start == 0);
+                // SAFETY: the caller's promise: there are as many tiles from this one on, and as many rows.
+                tile += unsafe {
+                    match tiles - tile {
+                        8.. => add_tiles::<V, 8>(a, b, c, depth, begins),
+                        4.. => add_tiles::<V, 4>(a, b, c, depth, begins),
+                        2.. => add_tiles::<V, 2>(a, b, c, depth, begins),
+                        _ => add_tiles::<V, 1>(a, b, c, depth, begins),
+                    }
+                };
+            }
+        }
+    }
+}
+
+/// C = A·B, or C += A·B, for `R` tiles and a vector of columns; each matrix is given by its first element and how
+/// far apart its rows are. Answers `R`.
+///
+/// # Safety
+/// The processor has the vector's instructions; A is R×depth, B depth × a vector, C R × a vector.
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "the loops run over registers, several arrays at a time")]
+unsafe fn add_tiles<V: Vector, const R: usize>(
+    (a, a_row): (*const f32, usize),
+    (b, b_row): (*const f32, usize),
+    (c, c_row): (*mut f32, usize),
+    depth: usize,
+    begins: bool,
+) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sums = [V::zero(); R];
+        if !begins {
+            for r in 0..R {
+                sums[r] = V::load(c.add(r * c_row));
+            }
+        }
+        for p in 0..depth {
+            let vector = V::load(b.add(p * b_row));
+            for r in 0..R {
+                sums[r] = V::splat(a.add(r * a_row + p)).mul_add(vector, sums[r]);
+            }
+        }
+        for r in 0..R {
+            sums[r].store(c.add(r * c_row));
+        }
+    }
+    R
+}
+
+impl Winograd {
+    /// Writes the tiles of results of some channels.
     ///
     /// # Safety
     /// The processor has the vector's instructions, and nobody else writes these tiles.
     #[inline(always)]
-    unsafe fn results<V: Vector>(&self, products: &Matrices) {
-        let (across, planes) = (self.of.tiles[1], self.of.written);
-        let mut strip = Strip::new(self.of.rows.min(self.of.tiles[0]) * TILE, across * TILE, planes.lanes());
+    unsafe fn results<V: Vector>(
+        &self,
+        block: usize,
+        products: &Matrices<'_>,
+        channels: Range<usize>,
+        bias: &[f32],
+        to: &Shared<'_, f32>,
+        memory: &mut [f32],
+    ) {
+        let (across, planes) = (self.tiles[1], self.written);
+        let height = self.rows.min(self.tiles[0]) * TILE;
+        let strip = Strip::within(memory, height, across * TILE, products.lanes);
         let (row_step, col_step) = (strip.at(1, 0), strip.at(0, 1));
-        for Segment { image, row, rows, tile } in self.of.segments(self.block) {
+        for Segment { image, row, rows, tile } in self.segments(block) {
             for t in 0..rows * across {
                 let at = strip.at(t / across * TILE, t % across * TILE);
-                for lane in (0..planes.lanes()).step_by(V::LANES) {
+                for lane in (0..channels.len()).step_by(V::LANES) {
                     // SAFETY: tile `tile + t` is of this block, whose products the matrices hold, and the strip
                     // has room for the tiles of a segment.
                     unsafe {
-                        let from = products.values.as_ptr().add((tile + t) * products.lanes + lane);
-                        let to = strip.values.make_mut().as_mut_ptr().add(at + lane);
-                        let bias = V::load(self.bias[lane..][..V::LANES].as_ptr());
+                        let from = products.values.as_ptr().add((tile + t) * products.row + lane);
+                        let to = strip.values.as_mut_ptr().add(at + lane);
+                        let bias = V::load(bias[channels.start + lane..][..V::LANES].as_ptr());
                         on_both_sides(
                             #[inline(always)]
                             |m| transform::results::<V>(m),
@@ -463,12 +640,13 @@ impl Convolve<'_> {
                 false => (height, planes.width),
             };
             for line in 0..lines {
-                let first = image * planes.channels * planes.len() + row * TILE * planes.width + line * width;
+                let plane = (image * planes.channels + channels.start) * planes.len();
+                let first = plane + row * TILE * planes.width + line * width;
                 // SAFETY: the positions are results of this segment, in every plane of its image.
                 unsafe {
-                    let to = self.to.pointer(first, (planes.channels - 1) * planes.len() + width);
+                    let to = to.pointer(first, (channels.len() - 1) * planes.len() + width);
                     let from = strip.values.as_ptr().add(strip.at(line, 0));
-                    simd::transpose::<V>((from, strip.lanes), (to, planes.len()), width, planes.channels);
+                    simd::transpose::<V>((from, strip.lanes), (to, planes.len()), width, channels.len());
                 }
             }
         }
@@ -481,10 +659,16 @@ impl Winograd {
     /// # Safety
     /// The processor has the vector's instructions.
     #[inline(always)]
-    unsafe fn windows<V: Vector>(&self, block: usize, x: &[f32], windows: &mut Matrices) {
+    unsafe fn windows<V: Vector>(
+        &self,
+        block: usize,
+        x: &[f32],
+        windows: &mut Matrices<'_>,
+        memory: &mut [f32],
+    ) {
         let (across, planes) = (self.tiles[1], self.read);
         let height = self.rows.min(self.tiles[0]) * TILE + WINDOW - TILE;
-        let mut strip = Strip::new(height, across * TILE + WINDOW - TILE, planes.lanes());
+        let mut strip = Strip::within(memory, height, across * TILE + WINDOW - TILE, planes.lanes());
         for Segment { image, row, rows, tile } in self.segments(block) {
             let image = &x[image * planes.channels * planes.len()..][..planes.channels * planes.len()];
             let top = (row * TILE) as isize - self.before[0] as isize;
@@ -509,9 +693,16 @@ impl Winograd {
     /// # Safety
     /// The processor has the vector's instructions.
     #[inline(always)]
-    unsafe fn gradients<V: Vector>(&self, block: usize, y: &[f32], gradients: &mut Matrices) {
+    unsafe fn gradients<V: Vector>(
+        &self,
+        block: usize,
+        y: &[f32],
+        gradients: &mut Matrices<'_>,
+        memory: &mut [f32],
+    ) {
         let (across, planes) = (self.tiles[1], self.written);
-        let mut strip = Strip::new(self.rows.min(self.tiles[0]) * TILE, across * TILE, planes.lanes());
+        let height = self.rows.min(self.tiles[0]) * TILE;
+        let mut strip = Strip::within(memory, height, across * TILE, planes.lanes());
         for Segment { image, row, rows, tile } in self.segments(block) {
             let image = &y[image * planes.channels * planes.len()..][..planes.channels * planes.len()];
             // SAFETY: the caller promises the instructions.
@@ -538,20 +729,20 @@ impl Winograd {
 /// The processor has the vector's instructions; the strip has these positions and the matrices these tiles.
 #[inline(always)]
 unsafe fn transformed<V: Vector, const FROM: usize>(
-    strip: &Strip,
+    strip: &Strip<'_>,
     (rows, across, tile): (usize, usize, usize),
-    to: &mut Matrices,
+    to: &mut Matrices<'_>,
     matrix: impl Fn([V; FROM]) -> [V; WINDOW] + Copy,
 ) {
-    let (row_step, col_step, step) = (strip.at(1, 0), strip.at(0, 1), to.step);
-    let first = to.values.make_mut().as_mut_ptr();
+    let (row_step, col_step, step, row) = (strip.at(1, 0), strip.at(0, 1), to.step, to.row);
+    let first = to.values.as_mut_ptr();
     for t in 0..rows * across {
         let at = strip.at(t / across * TILE, t % across * TILE);
         for lane in (0..strip.lanes).step_by(V::LANES) {
             // SAFETY: the caller's promise.
             unsafe {
                 let from = strip.values.as_ptr().add(at + lane);
-                let to = first.add((tile + t) * strip.lanes + lane);
+                let to = first.add((tile + t) * row + lane);
                 on_both_sides(
                     matrix,
                     #[inline(always)]
@@ -568,7 +759,7 @@ unsafe fn transformed<V: Vector, const FROM: usize>(
 /// ones]` for each element.
 struct Correlate<'a> {
     of: &'a Winograd,
-    blocks: std::ops::Range<usize>,
+    blocks: Range<usize>,
     x: &'a [f32],
     y: &'a [f32],
     sum: &'a mut [f32],
@@ -581,20 +772,22 @@ impl Vectorised for Correlate<'_> {
     unsafe fn run<V: Vector>(self) {
         let Self { of: &Winograd { level, read, written, .. }, blocks, x, y, sum } = self;
         let most = self.of.tiles_of(blocks.start);
-        let mut windows = Matrices::new(most, read.lanes());
-        let mut gradients = Matrices::new(most, written.lanes());
+        let [mut a, mut b, mut strip] = self.of.memory(most, written.lanes()).map(Storage::unspecified);
+        let mut windows = Matrices::apart(&mut a.make_mut(), most, read.lanes());
+        let mut gradients = Matrices::apart(&mut b.make_mut(), most, written.lanes());
+        let memory = strip.make_mut();
         let each = written.channels * read.lanes();
         for block in blocks.clone() {
             // SAFETY: the caller promises the instructions.
             unsafe {
-                self.of.windows::<V>(block, x, &mut windows);
-                self.of.gradients::<V>(block, y, &mut gradients);
+                self.of.windows::<V>(block, x, &mut windows, memory);
+                self.of.gradients::<V>(block, y, &mut gradients, memory);
             }
             let tiles = self.of.tiles_of(block);
             let write = if block == blocks.start { Write::Overwrite } else { Write::Add };
             for (element, sum) in sum.chunks_exact_mut(each).enumerate() {
-                let a = gradients.matrix(element, tiles).cols_below(written.channels);
-                let b = windows.matrix(element, tiles).cols_below(read.channels);
+                let a = gradients.matrix(element, tiles, written.channels);
+                let b = windows.matrix(element, tiles, read.channels);
                 let c = MatMut::with_stride(sum, written.channels, read.channels, read.lanes());
                 gemm::multiply_at(level, Operand::View(a), Operand::View(b), c, write);
             }
@@ -649,12 +842,16 @@ impl Vectorised for Taps<'_> {
     }
 }
 
-/// GwGᵀ of the taps between one read channel and all written ones.
+/// GwGᵀ of the taps between some read channels and some written ones.
 struct Weights<'a> {
     of: &'a Winograd,
-    channel: usize,
+    read: Range<usize>,
+    written: Range<usize>,
     w: &'a [f32],
-    weight: &'a Shared<'a, f32>,
+    to: &'a Shared<'a, f32>,
+    /// Where those of the first channels go among [`Matrices`], and how far apart their rows, one for each of the read
+    /// channels, and the matrices are.
+    at: (usize, usize, usize),
 }
 
 impl Vectorised for Weights<'_> {
@@ -662,37 +859,41 @@ impl Vectorised for Weights<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let (from, to, lanes) = (self.of.read.channels, self.of.written.channels, self.of.written.lanes());
-        // Where the taps of a written channel begin, and how tap `t` is counted: backwards for the input.
-        let (first, step) = match self.of.slot {
-            Slot::Input => (self.channel * to, 1),
-            Slot::Output | Slot::Weight => (self.channel, from),
-        };
-        let reversed = self.of.slot == Slot::Input;
-        assert!(self.w.len() == from * to * TAPS * TAPS);
-        for lane in (0..to).step_by(V::LANES) {
-            let mut taps = [[0.0f32; LANES]; TAPS * TAPS];
-            // SAFETY: the assertion: `w` has the taps of each pair of channels. No other task has this channel; of
-            // each element, its lanes lie in the matrix.
-            unsafe {
-                let w = self.w.as_ptr().add((first + lane * step) * TAPS * TAPS);
-                let rows = (to - lane).min(V::LANES);
-                let to = (taps.as_mut_ptr().cast(), LANES);
-                simd::transpose::<V>((w, step * TAPS * TAPS), to, rows, TAPS * TAPS);
-                on_both_sides(
-                    #[inline(always)]
-                    |w| transform::taps::<V>(w),
-                    #[inline(always)]
-                    |i, j| {
-                        let tap = i * TAPS + j;
-                        V::load(taps[if reversed { TAPS * TAPS - 1 - tap } else { tap }].as_ptr())
-                    },
-                    #[inline(always)]
-                    |i, j, u| {
-                        let at = (i * WINDOW + j) * self.of.weight_step() + self.channel * lanes + lane;
-                        u.store(self.weight.pointer(at, V::LANES));
-                    },
-                );
+        let Self { of, read, written, w, to, at: (at, row, element) } = self;
+        let (all_read, all_written) = (of.read.channels, of.written.channels);
+        let reversed = of.slot == Slot::Input;
+        assert!(w.len() == all_read * all_written * TAPS * TAPS);
+        assert!(read.end <= all_read && written.end <= all_written);
+        for lane in (0..written.len()).step_by(V::LANES) {
+            let rows = (written.len() - lane).min(V::LANES);
+            for (nth, channel) in read.clone().enumerate() {
+                // Where the taps of the first of these written channels begin, and those of the next.
+                let (first, step) = match of.slot {
+                    Slot::Input => (channel * all_written + written.start + lane, 1),
+                    Slot::Output | Slot::Weight => ((written.start + lane) * all_read + channel, all_read),
+                };
+                let mut taps = [[0.0f32; LANES]; TAPS * TAPS];
+                // SAFETY: the assertions: `w` has the taps of each pair of channels. Nobody else has these channels;
+                // their lanes lie in the matrices.
+                unsafe {
+                    let w = (w.as_ptr().add(first * TAPS * TAPS), step * TAPS * TAPS);
+                    simd::transpose::<V>(w, (taps.as_mut_ptr().cast(), LANES), rows, TAPS * TAPS);
+                    on_both_sides(
+                        #[inline(always)]
+                        |w| transform::taps::<V>(w),
+                        // Backwards for the input.
+                        #[inline(always)]
+                        |i, j| {
+                            let tap = i * TAPS + j;
+                            V::load(taps[if reversed { TAPS * TAPS - 1 - tap } else { tap }].as_ptr())
+                        },
+                        #[inline(always)]
+                        |i, j, u| {
+                            let at = at + nth * row + (i * WINDOW + j) * element + lane;
+                            u.store(to.pointer(at, V::LANES));
+                        },
+                    );
+                }
             }
         }
     }
