@@ -1,0 +1,276 @@
+//! The output, or the gradient of the input, which is a convolution as well: block by block of tiles where there are
+//! many, part by part of the channels where there are few.
+
+use std::ops::Range;
+
+use super::layout::{Matrices, Strip};
+use super::transform::{self, on_both_sides};
+use super::weight::Weights;
+use super::{ELEMENTS, LANES, Segment, TILE, WINDOW, Winograd};
+use crate::gemm::{self, MatMut, Operand, Write};
+use crate::par::{self, Shared};
+use crate::simd::{self, Vector, Vectorised};
+use crate::storage::Storage;
+
+impl Winograd {
+    /// y from x and w, or x from w and y.
+    pub(super) fn convolve(&self, from: &[f32], w: &[f32], bias: Option<&[f32]>, to: &mut [f32]) {
+        let mut lanes = Storage::filled(self.written.lanes(), 0.0);
+        if let Some(bias) = bias {
+            lanes.make_mut()[..bias.len()].copy_from_slice(bias);
+        }
+        let (bias, to) = (&lanes[..], &Shared::new(to));
+        match self.part {
+            Some(part) => self.convolve_parts(part, from, w, bias, to),
+            None => self.convolve_blocks(from, w, bias, to),
+        }
+    }
+
+    /// Block by block of tiles: the weight is transformed once for all.
+    fn convolve_blocks(&self, from: &[f32], w: &[f32], bias: &[f32], to: &Shared<'_, f32>) {
+        let (read, lanes) = (self.read.channels, self.written.lanes());
+        let mut weight = Storage::unspecified(Matrices::len(read, lanes));
+        let weight = Matrices::apart(&mut weight.make_mut(), read, lanes);
+        let shared = Shared::new(&mut *weight.values);
+        par::tasks(lanes / LANES, ELEMENTS * read * LANES, |vector| {
+            let written = vector * LANES..self.written.channels.min((vector + 1) * LANES);
+            let at = (vector * LANES, weight.row, weight.step);
+            simd::vectorised(self.level, Weights { of: self, read: 0..read, written, w, to: &shared, at });
+        });
+        par::tasks(self.blocks(), par::GRAIN, |block| {
+            simd::vectorised(self.level, Block { of: self, block, from, weight: &weight, bias, to });
+        });
+    }
+
+    /// Part by part of the written channels. A core reads its part of the weight only, and what it writes is where
+    /// it wrote before, in the results as in its memory: little goes from core to core.
+    fn convolve_parts(&self, part: usize, from: &[f32], w: &[f32], bias: &[f32], to: &Shared<'_, f32>) {
+        let tiles = self.tiles_of(0);
+        // Rows of the weight at a time: they take no more of the cache than the sums that they are added to.
+        let depth = tiles.min(self.read.channels).next_multiple_of(LANES);
+        let len = self.memory(tiles, LANES).iter().sum::<usize>() + Matrices::len(depth, LANES);
+        let mut memory = Storage::unspecified(self.written.channels.div_ceil(part) * len);
+        par::chunks(memory.make_mut(), len, |nth, memory| {
+            let channels = nth * part..self.written.channels.min((nth + 1) * part);
+            simd::vectorised(self.level, Part { of: self, channels, depth, from, w, bias, to, memory });
+        });
+    }
+}
+
+/// A block of tiles of a convolution, all channels of it.
+struct Block<'a> {
+    of: &'a Winograd,
+    block: usize,
+    from: &'a [f32],
+    weight: &'a Matrices<'a>,
+    /// What is added to every result, a number for each lane.
+    bias: &'a [f32],
+    to: &'a Shared<'a, f32>,
+}
+
+impl Vectorised for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { of, block, from, weight, bias, to } = self;
+        let (tiles, channels) = (of.tiles_of(block), of.written.channels);
+        let [mut a, mut c, mut strip] = of.memory(tiles, of.written.lanes()).map(Storage::unspecified);
+        let mut windows = Matrices::apart(&mut a.make_mut(), tiles, of.read.lanes());
+        let mut products = Matrices::apart(&mut c.make_mut(), tiles, of.written.lanes());
+        let memory = strip.make_mut();
+        // SAFETY: the caller promises the instructions.
+        unsafe { of.windows::<V>(block, from, &mut windows, memory) };
+        for element in 0..ELEMENTS {
+            let a = windows.matrix(element, tiles, of.read.channels).t();
+            let b = weight.matrix(element, of.read.channels, channels);
+            let (c, step) = products.from(element);
+            let c = MatMut::with_stride(c, tiles, channels, step);
+            gemm::multiply_at(of.level, Operand::View(a), Operand::View(b), c, Write::Overwrite);
+        }
+        // SAFETY: as above; no other block has these tiles.
+        unsafe { of.results::<V>(block, &products, 0..channels, bias, to, memory) };
+    }
+}
+
+/// Some written channels of a convolution, all tiles of them. Their weight is transformed a vector of written
+/// channels and `depth` read ones at a time, used and forgotten, before it leaves the nearest cache.
+struct Part<'a> {
+    of: &'a Winograd,
+    channels: Range<usize>,
+    depth: usize,
+    from: &'a [f32],
+    w: &'a [f32],
+    bias: &'a [f32],
+    to: &'a Shared<'a, f32>,
+    memory: &'a mut [f32],
+}
+
+impl Vectorised for Part<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { of, channels, depth, from, w, bias, to, mut memory } = self;
+        let (tiles, all) = (of.tiles_of(0), of.read.channels);
+        let mut windows = Matrices::woven(&mut memory, tiles, of.read.lanes());
+        let mut products = Matrices::woven(&mut memory, tiles, LANES);
+        let weight = Matrices::woven(&mut memory, depth, LANES);
+        // SAFETY: the caller promises the instructions.
+        unsafe { of.windows::<V>(0, from, &mut windows, memory) };
+        for first in channels.clone().step_by(LANES) {
+            let written = first..channels.end.min(first + LANES);
+            for begin in (0..all).step_by(depth) {
+                let read = begin..all.min(begin + depth);
+                let (shared, at) = (Shared::new(&mut *weight.values), (0, weight.row, weight.step));
+                let (read_again, written) = (read.clone(), written.clone());
+                let transform = Weights { of, read: read_again, written, w, to: &shared, at };
+                // SAFETY: as above; the matrices hold these channels.
+                unsafe {
+                    transform.run::<V>();
+                    add_products::<V>(&windows, read, &weight, &mut products);
+                }
+            }
+            // SAFETY: as above; no other part has these channels.
+            unsafe { of.results::<V>(0, &products, written, bias, to, memory) };
+        }
+    }
+}
+
+/// The sums over some read channels, which the rows of `weight` are, of the products of every element and tile;
+/// added to those of the channels before them.
+///
+/// # Safety
+/// The processor has the vector's instructions; the windows have these channels and the weight as many rows, of
+/// [`LANES`] as the products.
+#[inline(always)]
+unsafe fn add_products<V: Vector>(
+    windows: &Matrices<'_>,
+    read: Range<usize>,
+    weight: &Matrices<'_>,
+    products: &mut Matrices<'_>,
+) {
+    let (tiles, products_row) = (products.rows, products.row);
+    assert!(windows.rows == tiles && read.end <= windows.lanes && read.len() <= weight.rows);
+    assert!(weight.lanes == LANES && products.lanes == LANES);
+    for lane in (0..LANES).step_by(V::LANES) {
+        for element in 0..ELEMENTS {
+            let at = element * products.step + lane;
+            let mut tile = 0;
+            while tile < tiles {
+                let a = windows.values[tile * windows.row + element * windows.step + read.start..].as_ptr();
+                let c = products.values[tile * products_row + at..].as_mut_ptr();
+                let (a, b, c) = (
+                    (a, windows.row),
+                    (weight.values[element * weight.step + lane..].as_ptr(), weight.row),
+                    (c, products_row),
+                );
+                let (depth, begins) = (read.len(), read.start == 0);
+                // SAFETY: the caller's promise: there are as many tiles from this one on, and as many rows.
+                tile += unsafe {
+                    match tiles - tile {
+                        8.. => add_tiles::<V, 8>(a, b, c, depth, begins),
+                        4.. => add_tiles::<V, 4>(a, b, c, depth, begins),
+                        2.. => add_tiles::<V, 2>(a, b, c, depth, begins),
+                        _ => add_tiles::<V, 1>(a, b, c, depth, begins),
+                    }
+                };
+            }
+        }
+    }
+}
+
+/// C = A·B, or C += A·B, for `R` tiles and a vector of columns; each matrix is given by its first element and how
+/// far apart its rows are. Answers `R`.
+///
+/// # Safety
+/// The processor has the vector's instructions; A is R×depth, B depth × a vector, C R × a vector.
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "the loops run over registers, several arrays at a time")]
+unsafe fn add_tiles<V: Vector, const R: usize>(
+    (a, a_row): (*const f32, usize),
+    (b, b_row): (*const f32, usize),
+    (c, c_row): (*mut f32, usize),
+    depth: usize,
+    begins: bool,
+) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sums = [V::zero(); R];
+        if !begins {
+            for r in 0..R {
+                sums[r] = V::load(c.add(r * c_row));
+            }
+        }
+        for p in 0..depth {
+            let vector = V::load(b.add(p * b_row));
+            for r in 0..R {
+                sums[r] = V::splat(a.add(r * a_row + p)).mul_add(vector, sums[r]);
+            }
+        }
+        for r in 0..R {
+            sums[r].store(c.add(r * c_row));
+        }
+    }
+    R
+}
+
+impl Winograd {
+    /// Writes the tiles of results of some channels.
+    ///
+    /// # Safety
+    /// The processor has the vector's instructions, and nobody else writes these tiles.
+    #[inline(always)]
+    unsafe fn results<V: Vector>(
+        &self,
+        block: usize,
+        products: &Matrices<'_>,
+        channels: Range<usize>,
+        bias: &[f32],
+        to: &Shared<'_, f32>,
+        memory: &mut [f32],
+    ) {
+        let (across, planes) = (self.tiles[1], self.written);
+        let height = self.rows.min(self.tiles[0]) * TILE;
+        let strip = Strip::within(memory, height, across * TILE, products.lanes);
+        let (row_step, col_step) = (strip.at(1, 0), strip.at(0, 1));
+        for Segment { image, row, rows, tile } in self.segments(block) {
+            for t in 0..rows * across {
+                let at = strip.at(t / across * TILE, t % across * TILE);
+                for lane in (0..channels.len()).step_by(V::LANES) {
+                    // SAFETY: tile `tile + t` is of this block, whose products the matrices hold, and the strip
+                    // has room for the tiles of a segment.
+                    unsafe {
+                        let from = products.values.as_ptr().add((tile + t) * products.row + lane);
+                        let to = strip.values.as_mut_ptr().add(at + lane);
+                        let bias = V::load(bias[channels.start + lane..][..V::LANES].as_ptr());
+                        on_both_sides(
+                            #[inline(always)]
+                            |m| transform::results::<V>(m),
+                            #[inline(always)]
+                            |i, j| V::load(from.add((i * WINDOW + j) * products.step)),
+                            #[inline(always)]
+                            |i, j, y| y.add(bias).store(to.add(i * row_step + j * col_step)),
+                        );
+                    }
+                }
+            }
+            let height = (rows * TILE).min(planes.height - row * TILE);
+            // Where tiles fill a line, lines are adjacent, and many are as good as one.
+            let (lines, width) = match planes.width == strip.width {
+                true => (1, height * planes.width),
+                false => (height, planes.width),
+            };
+            for line in 0..lines {
+                let plane = (image * planes.channels + channels.start) * planes.len();
+                let first = plane + row * TILE * planes.width + line * width;
+                // SAFETY: the positions are results of this segment, in every plane of its image.
+                unsafe {
+                    let to = to.pointer(first, (channels.len() - 1) * planes.len() + width);
+                    let from = strip.values.as_ptr().add(strip.at(line, 0));
+                    simd::transpose::<V>((from, strip.lanes), (to, planes.len()), width, channels.len());
+                }
+            }
+        }
+    }
+}

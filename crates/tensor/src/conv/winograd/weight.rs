@@ -1,0 +1,182 @@
+//! The weight: transformed for a convolution, and its gradient.
+
+use std::ops::Range;
+
+use super::layout::Matrices;
+use super::transform::{self, on_both_sides};
+use super::{ELEMENTS, LANES, Slot, TAPS, WINDOW, Winograd};
+use crate::gemm::{self, MatMut, Operand, Write};
+use crate::par::{self, Shared};
+use crate::simd::{self, Vector, Vectorised};
+use crate::storage::Storage;
+
+/// Tiles below which a partial sum of the weight costs more than it saves.
+const TILES_OF_PART: usize = 128;
+/// Partial sums of the weight that can be computed at the same time.
+const PARTS: usize = 8;
+
+impl Winograd {
+    /// w from y and x: its sums over parts of the tiles, added in order.
+    pub(super) fn weight(&self, y: &[f32], x: &[f32], w: &mut [f32]) {
+        let blocks = self.blocks();
+        let parts = (self.batch * self.tiles[0] * self.tiles[1] / TILES_OF_PART).clamp(1, PARTS.min(blocks));
+        let each = blocks.div_ceil(parts);
+        let parts = blocks.div_ceil(each);
+        let len = ELEMENTS * self.written.channels * self.read.lanes();
+        let mut sums = Storage::unspecified(parts * len);
+        par::chunks(sums.make_mut(), len, |part, sum| {
+            let blocks = part * each..blocks.min((part + 1) * each);
+            simd::vectorised(self.level, Correlate { of: self, blocks, x, y, sum });
+        });
+        let row = self.read.channels * TAPS * TAPS;
+        par::rows(w, row, row * ELEMENTS / LANES * parts, |first, w| {
+            for (k, w) in w.chunks_exact_mut(row).enumerate() {
+                simd::vectorised(self.level, Taps { of: self, channel: first + k, sums: &sums, parts, w });
+            }
+        });
+    }
+}
+
+/// A partial sum of the weight's gradient: Σ AyAᵀ ⊙ BᵀxB over some blocks, `[written channels, lanes of the read
+/// ones]` for each element.
+struct Correlate<'a> {
+    of: &'a Winograd,
+    blocks: Range<usize>,
+    x: &'a [f32],
+    y: &'a [f32],
+    sum: &'a mut [f32],
+}
+
+impl Vectorised for Correlate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { of: &Winograd { level, read, written, .. }, blocks, x, y, sum } = self;
+        let most = self.of.tiles_of(blocks.start);
+        let [mut a, mut b, mut strip] = self.of.memory(most, written.lanes()).map(Storage::unspecified);
+        let mut windows = Matrices::apart(&mut a.make_mut(), most, read.lanes());
+        let mut gradients = Matrices::apart(&mut b.make_mut(), most, written.lanes());
+        let memory = strip.make_mut();
+        let each = written.channels * read.lanes();
+        for block in blocks.clone() {
+            // SAFETY: the caller promises the instructions.
+            unsafe {
+                self.of.windows::<V>(block, x, &mut windows, memory);
+                self.of.gradients::<V>(block, y, &mut gradients, memory);
+            }
+            let tiles = self.of.tiles_of(block);
+            let write = if block == blocks.start { Write::Overwrite } else { Write::Add };
+            for (element, sum) in sum.chunks_exact_mut(each).enumerate() {
+                let a = gradients.matrix(element, tiles, written.channels);
+                let b = windows.matrix(element, tiles, read.channels);
+                let c = MatMut::with_stride(sum, written.channels, read.channels, read.lanes());
+                gemm::multiply_at(level, Operand::View(a), Operand::View(b), c, write);
+            }
+        }
+    }
+}
+
+/// The gradient of one written channel's taps: Gᵀ·(the partial sums, added)·G.
+struct Taps<'a> {
+    of: &'a Winograd,
+    channel: usize,
+    sums: &'a [f32],
+    parts: usize,
+    w: &'a mut [f32],
+}
+
+impl Vectorised for Taps<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let (from, lanes) = (self.of.read.channels, self.of.read.lanes());
+        let each = self.of.written.channels * lanes;
+        assert!(self.sums.len() == self.parts * ELEMENTS * each && self.channel < self.of.written.channels);
+        for lane in (0..lanes).step_by(V::LANES) {
+            let mut taps = [[0.0; LANES]; TAPS * TAPS];
+            let to = taps.as_mut_ptr();
+            // SAFETY: the assertion: the sums hold the lanes of this channel for every part and element.
+            unsafe {
+                let first = self.sums.as_ptr().add(self.channel * lanes + lane);
+                on_both_sides(
+                    #[inline(always)]
+                    |u| transform::gradient::<V>(u),
+                    #[inline(always)]
+                    |i, j| {
+                        let mut sum = V::load(first.add((i * WINDOW + j) * each));
+                        for part in 1..self.parts {
+                            sum = sum.add(V::load(first.add((part * ELEMENTS + i * WINDOW + j) * each)));
+                        }
+                        sum
+                    },
+                    #[inline(always)]
+                    |i, j, tap| tap.store((*to.add(i * TAPS + j)).as_mut_ptr()),
+                );
+            }
+            for channel in lane..from.min(lane + V::LANES) {
+                for (tap, lanes) in taps.iter().enumerate() {
+                    self.w[channel * TAPS * TAPS + tap] = lanes[channel - lane];
+                }
+            }
+        }
+    }
+}
+
+/// GwGᵀ of the taps between some read channels and some written ones.
+pub(super) struct Weights<'a> {
+    pub(super) of: &'a Winograd,
+    pub(super) read: Range<usize>,
+    pub(super) written: Range<usize>,
+    pub(super) w: &'a [f32],
+    pub(super) to: &'a Shared<'a, f32>,
+    /// Where those of the first channels go among [`Matrices`], and how far apart their rows, one for each of the read
+    /// channels, and the matrices are.
+    pub(super) at: (usize, usize, usize),
+}
+
+impl Vectorised for Weights<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { of, read, written, w, to, at: (at, row, element) } = self;
+        let (all_read, all_written) = (of.read.channels, of.written.channels);
+        let reversed = of.slot == Slot::Input;
+        assert!(w.len() == all_read * all_written * TAPS * TAPS);
+        assert!(read.end <= all_read && written.end <= all_written);
+        for lane in (0..written.len()).step_by(V::LANES) {
+            let rows = (written.len() - lane).min(V::LANES);
+            for (nth, channel) in read.clone().enumerate() {
+                // Where the taps of the first of these written channels begin, and those of the next.
+                let (first, step) = match of.slot {
+                    Slot::Input => (channel * all_written + written.start + lane, 1),
+                    Slot::Output | Slot::Weight => ((written.start + lane) * all_read + channel, all_read),
+                };
+                let mut taps = [[0.0f32; LANES]; TAPS * TAPS];
+                // SAFETY: the assertions: `w` has the taps of each pair of channels. Nobody else has these channels;
+                // their lanes lie in the matrices.
+                unsafe {
+                    let w = (w.as_ptr().add(first * TAPS * TAPS), step * TAPS * TAPS);
+                    simd::transpose::<V>(w, (taps.as_mut_ptr().cast(), LANES), rows, TAPS * TAPS);
+                    on_both_sides(
+                        #[inline(always)]
+                        |w| transform::taps::<V>(w),
+                        // Backwards for the input.
+                        #[inline(always)]
+                        |i, j| {
+                            let tap = i * TAPS + j;
+                            V::load(taps[if reversed { TAPS * TAPS - 1 - tap } else { tap }].as_ptr())
+                        },
+                        #[inline(always)]
+                        |i, j, u| {
+                            let at = at + nth * row + (i * WINDOW + j) * element + lane;
+                            u.store(to.pointer(at, V::LANES));
+                        },
+                    );
+                }
+            }
+        }
+    }
+}
