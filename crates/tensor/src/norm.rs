@@ -233,7 +233,7 @@ impl Groups {
         let [weight, bias] = [weight, bias].map(|tensor| self.by_column(tensor.as_slice(), self.run));
         let elements = x.as_slice();
         Tensor::written(x.shape().clone(), |y| {
-            par::rows(y, columns, columns, |first, y| {
+            par::rows(y, columns, 4 * columns, |first, y| {
                 let x = &elements[first * columns..][..y.len()];
                 let rows = y.chunks_exact_mut(columns).zip(x.chunks_exact(columns));
                 dispatch(
