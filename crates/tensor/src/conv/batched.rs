@@ -21,18 +21,17 @@ use crate::simd::{self, Level, Vector, Vectorised};
 use crate::storage::Storage;
 use crate::window::Axis;
 
-/// The most channels of a tile of results, and the most positions or taps, that the registers hold.
-const AVX512: [usize; 2] = [4, 5];
-const AVX2: [usize; 2] = [3, 3];
-/// The fewest positions or taps of a tile.
-const FEWEST: usize = 3;
+/// The most channels of a tile of results.
+const CHANNELS: usize = 6;
+/// Positions or taps of a tile at most: how few and how many may do best. Runs of positions may be shorter.
+const TOGETHER: std::ops::RangeInclusive<usize> = 3..=5;
 /// Elements of the images of a vector, or of the sums of the weight, at most: 2 MB.
 const AT_HAND: usize = 512 * 1024;
 /// The longest stride, dilation and border: so short that no number of a position overflows.
 const FAR: usize = 1 << 16;
 /// Taps of all channels of a group at most, lest those of a tile leave the first-level cache.
 const DEPTH: usize = 1024;
-/// Partial sums of the weight that can be computed at the same time.
+/// Partial sums of the weight that can be computed at the same time, and so many parts of the results at least.
 const PARTS: usize = 4;
 
 /// A convolution of whole vectors of images.
@@ -43,7 +42,7 @@ pub(super) struct Batched {
     geo: Geometry,
     /// Images of a vector.
     lanes: usize,
-    /// Channels of a tile at most, and its positions or taps.
+    /// Channels of a tile at most, and its positions or taps at most.
     channels: usize,
     together: usize,
     /// How a channel of what is read lies in memory: of the input, or of the results, if the input is solved for.
@@ -79,7 +78,7 @@ impl Batched {
         if level < Level::Avx2 || geo.taps() == 1 {
             return None;
         }
-        let (lanes, [channels, most]) = if level == Level::Avx512 { (16, AVX512) } else { (8, AVX2) };
+        let (lanes, registers) = if level == Level::Avx512 { (16, 32) } else { (8, 16) };
         if geo.batch * 4 < geo.batch.next_multiple_of(lanes) * 3 {
             return None;
         }
@@ -97,15 +96,23 @@ impl Batched {
             return None;
         }
         let wide = Sight::new(geo.axes[2], slot);
-        if slot != Slot::Weight && wide.extents()[0].div_ceil(wide.position) < FEWEST {
+        if slot != Slot::Weight && wide.extents()[0].div_ceil(wide.position) < *TOGETHER.start() {
             return None;
         }
-        // The size of the tiles that multiplies least, the largest of those.
-        let multiplied = |together: usize| match slot {
-            Slot::Weight => geo.taps().next_multiple_of(together),
-            _ => wide.runs(together).map(|run| together * run.seen.count).sum(),
+        let written = if slot == Slot::Input { geo.group_in() } else { geo.group_out() };
+        // The registers hold the sums, a factor of each channel and one of the elements seen.
+        let channels = |together: usize| even(written, CHANNELS.min((registers - 1) / (together + 1)));
+        // Multiplications, and the loads of factors and elements.
+        let instructions = |together: usize| {
+            let blocks = written.div_ceil(channels(together));
+            let of = |positions: usize| positions * written + written + positions * blocks;
+            match slot {
+                Slot::Weight => geo.taps().div_ceil(together) * of(together),
+                _ => wide.runs(together).map(|run| run.seen.count * of(run.positions)).sum(),
+            }
         };
-        let together = (FEWEST..=most).rev().min_by_key(|&together| multiplied(together))?;
+        let together = TOGETHER.rev().min_by_key(|&together| instructions(together))?;
+        let channels = channels(together);
         let mut runs = SmallVec::new();
         let read = match slot {
             Slot::Weight => Frame {
@@ -179,8 +186,14 @@ impl Batched {
             Slot::Input => [self.geo.group_in(), self.geo.group_out()],
             _ => [self.geo.group_out(), self.geo.group_in()],
         };
-        let each = even(of_group, self.channels);
-        let blocks = of_group.div_ceil(each);
+        let blocks = of_group.div_ceil(self.channels);
+        let plane: usize = extents.iter().product();
+        let lines = extents[0] * extents[1];
+        // Few images are divided by lines too: by four of these at a time, lest what is written begins within a line
+        // of the cache.
+        let divided = PARTS.div_ceil(self.vectors().max(1) * self.geo.groups * blocks);
+        let each = lines.div_ceil(divided).next_multiple_of(4);
+        let parts = lines.div_ceil(each);
         let plan = Plan {
             of: self,
             sights,
@@ -190,33 +203,40 @@ impl Batched {
             read: of_taps,
             written: of_group,
         };
-        let plane: usize = extents.iter().product();
-        let channels = of_group * self.geo.groups;
-        let cost = each * of_taps * self.geo.taps() * self.geo.out_plane() * self.lanes / PER_OPERATION;
+        let image = of_group * self.geo.groups * plane;
+        let multiplied = self.channels * of_taps * self.geo.taps() * self.geo.out_plane();
+        let cost = multiplied.div_ceil(parts) * self.lanes / PER_OPERATION;
         let shared = Shared::new(to);
         let convolve = |vector| {
             let mut x = self.memory(vector, self.read, of_taps * self.geo.groups);
             self.lay_out(vector, from, self.read, x.make_mut());
-            par::tasks(self.geo.groups * blocks, cost, |block| {
-                let first = block % blocks * each;
-                let some = each.min(of_group - first);
-                let mut results = Storage::unspecified(some * plane * self.lanes);
-                let block =
-                    Block { plan: &plan, x: &x, group: block / blocks, first, bias, to: results.make_mut() };
-                let channel = block.group * of_group + first;
-                match some {
-                    1 => self.tiles::<1>(block),
-                    2 => self.tiles::<2>(block),
-                    3 => self.tiles::<3>(block),
-                    _ => self.tiles::<4>(block),
+            par::tasks(self.geo.groups * blocks * parts, cost, |task| {
+                let (group, block, part) = (task / parts / blocks, task / parts % blocks, task % parts);
+                let first = block * self.channels;
+                let channels = self.channels.min(of_group - first);
+                let lines = part * each..lines.min((part + 1) * each);
+                let [start, found] = [lines.start, lines.len()].map(|lines| lines * extents[2]);
+                // Whole channels follow each other.
+                let span = if parts == 1 { channels * plane } else { found };
+                let mut results = Storage::unspecified(channels * found * self.lanes);
+                let to = results.make_mut();
+                let block = Block { plan: &plan, x: &x, group, first, lines, bias, to };
+                match channels {
+                    1 => simd::vectorised(self.level, Tiles::<1>(block)),
+                    2 => simd::vectorised(self.level, Tiles::<2>(block)),
+                    3 => simd::vectorised(self.level, Tiles::<3>(block)),
+                    4 => simd::vectorised(self.level, Tiles::<4>(block)),
+                    5 => simd::vectorised(self.level, Tiles::<5>(block)),
+                    _ => simd::vectorised(self.level, Tiles::<CHANNELS>(block)),
                 }
-                let image = channels * plane;
                 let of = Restore {
                     from: &results,
+                    span,
                     to: &shared,
                     images: self.images(vector),
                     image,
-                    first: channel * plane,
+                    plane,
+                    first: (group * of_group + first) * plane + start,
                 };
                 simd::vectorised(self.level, of);
             });
@@ -224,15 +244,7 @@ impl Batched {
         // A task divides its work only where it is not one of several.
         match self.vectors() < par::threads() {
             true => (0..self.vectors()).for_each(convolve),
-            false => par::tasks(self.vectors(), cost * blocks * self.geo.groups, convolve),
-        }
-    }
-
-    fn tiles<const R: usize>(&self, block: Block<'_>) {
-        match self.together {
-            3 => simd::vectorised(self.level, Tiles::<R, 3>(block)),
-            4 => simd::vectorised(self.level, Tiles::<R, 4>(block)),
-            _ => simd::vectorised(self.level, Tiles::<R, 5>(block)),
+            false => par::tasks(self.vectors(), cost * parts * blocks * self.geo.groups, convolve),
         }
     }
 
@@ -268,7 +280,7 @@ impl Batched {
         let (group_in, group_out) = (geo.group_in(), geo.group_out());
         // The sums of a channel, of a tile's channels, and of a group of channels.
         let row = group_in * geo.taps() * self.lanes;
-        let channels = even(group_out, self.channels);
+        let channels = self.channels;
         let group_row = group_out * row;
         let cost = channels * row * geo.out_plane() / PER_OPERATION;
         let len = w.len() * self.lanes;
@@ -292,7 +304,9 @@ impl Batched {
                                 1 => self.correlate::<1>(of),
                                 2 => self.correlate::<2>(of),
                                 3 => self.correlate::<3>(of),
-                                _ => self.correlate::<4>(of),
+                                4 => self.correlate::<4>(of),
+                                5 => self.correlate::<5>(of),
+                                _ => self.correlate::<CHANNELS>(of),
                             }
                         }
                     });
@@ -353,11 +367,14 @@ impl Vectorised for LayOut<'_> {
 /// The results of some channels, as vectors, to be transposed back into the images.
 struct Restore<'a> {
     from: &'a [f32],
+    /// How many elements follow each other in an image, too.
+    span: usize,
     to: &'a Shared<'a, f32>,
     images: std::ops::Range<usize>,
-    /// Elements of an image.
+    /// Elements of an image, and of a channel of it.
     image: usize,
-    /// The first of them that is written.
+    plane: usize,
+    /// The first element of an image that is written.
     first: usize,
 }
 
@@ -366,11 +383,19 @@ impl Vectorised for Restore<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { from, to, images, image, first } = self;
-        let elements = from.len() / V::LANES;
-        let to = to.pointer(images.start * image + first, (images.len() - 1) * image + elements);
-        // SAFETY: `pointer` has the places of all images; no other task has these channels of them.
-        unsafe { simd::transpose::<V>((from.as_ptr(), V::LANES), (to, image), elements, images.len()) }
+        let Self { from, span, to, images, image, plane, first } = self;
+        for (channel, from) in from.chunks_exact(span * V::LANES).enumerate() {
+            let first = images.start * image + channel * plane + first;
+            let to = to.pointer(first, (images.len() - 1) * image + span);
+            let some = span.min(V::LANES);
+            for at in (0..span).step_by(V::LANES) {
+                // The last of them, of which some may be done, rather than fewer.
+                let at = at.min(span - some);
+                let (from, to) = (from[at * V::LANES..].as_ptr(), to.wrapping_add(at));
+                // SAFETY: `pointer` has the places of all images; no other task has these elements of them.
+                unsafe { simd::transpose::<V>((from, V::LANES), (to, image), some, images.len()) }
+            }
+        }
     }
 }
 
@@ -397,7 +422,7 @@ impl Plan<'_> {
     }
 }
 
-/// Some channels of results of the images of a vector.
+/// Some lines of some channels of results of the images of a vector.
 struct Block<'a> {
     plan: &'a Plan<'a>,
     /// Frames of all channels that are read.
@@ -405,98 +430,143 @@ struct Block<'a> {
     /// The group of channels, and the first channel of the group.
     group: usize,
     first: usize,
+    lines: std::ops::Range<usize>,
     /// What the sums of each channel begin with.
     bias: Option<&'a [f32]>,
     to: &'a mut [f32],
 }
 
-/// Tiles of `R` channels and `S` positions.
-struct Tiles<'a, const R: usize, const S: usize>(Block<'a>);
+/// Tiles of `R` channels.
+struct Tiles<'a, const R: usize>(Block<'a>);
 
-impl<const R: usize, const S: usize> Vectorised for Tiles<'_, R, S> {
+impl<const R: usize> Vectorised for Tiles<'_, R> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Block { plan, x, group, first, bias, to } = self.0;
+        let Block { plan, x, group, first, lines, bias, to } = self.0;
         let Plan { of, sights, extents, weight, read, written, .. } = plan;
         let (frame, taps) = (of.read, of.geo.taps());
-        let plane: usize = extents.iter().product();
+        let [_, high, wide] = *extents;
         let (len, steps) = (frame.len() * V::LANES, frame.steps().map(|step| (step * V::LANES) as isize));
         let x = &x[group * read * len..];
         assert!(x.len() >= (read * frame.len() + frame.before[2]) * V::LANES);
         let weight = &weight[group * read * taps * written..][..read * taps * written];
-        assert!(to.len() == R * plane * V::LANES && first + R <= *written && of.lanes == V::LANES);
+        let channel = lines.len() * wide * V::LANES;
+        assert!(to.len() == R * channel && first + R <= *written && of.lanes == V::LANES);
         let mut begin = [0.0; R];
         if let Some(bias) = bias {
             begin.copy_from_slice(&bias[group * written + first..][..R]);
         }
         // How far it is to the next tap along each axis, in the weight and in what is seen.
-        let along = |i: usize| {
+        let along = [0, 1, 2].map(|i| {
             let mut next = [0; 3];
             next[i] = sights[i].tap;
             (plan.tap(next), sights[i].tap_element * steps[i])
-        };
-        let ([deep_w, high_w, wide_w], [deep_x, high_x, wide_x]) =
-            ([0, 1, 2].map(|i| along(i).0), [0, 1, 2].map(|i| along(i).1));
-        for (line, [d, h, _]) in places([extents[0], extents[1], 1]).enumerate() {
+        });
+        let position = [sights[2].element, sights[2].position].map(|step| step * V::LANES);
+        for (line, to) in lines.zip(to.chunks_mut(wide * V::LANES)) {
             for run in &of.runs {
-                let seen = [plan.lines[0][d], plan.lines[1][h], run.seen];
+                let seen = [plan.lines[0][line / high], plan.lines[1][line % high], run.seen];
                 let tap = plan.tap(seen.map(|seen| seen.tap)) + first;
                 let border = [0, 0, frame.before[2] as isize];
                 let element: isize = (0..3).map(|i| (seen[i].element + border[i]) * steps[i]).sum();
-                let (mut seen_at, mut stands_at) = ([0; S], [0; S]);
-                for s in 0..S {
-                    // A position that is missing repeats the last.
-                    let at = s.min(run.positions - 1) * V::LANES;
-                    (seen_at[s], stands_at[s]) = (at * sights[2].element, at * sights[2].position);
-                }
-                let to = to[(line * extents[2] + run.first) * V::LANES..].as_mut_ptr();
+                let tile = Tile {
+                    w: weight.as_ptr().wrapping_add(tap),
+                    x: x.as_ptr().wrapping_offset(element),
+                    to: to[run.first * V::LANES..].as_mut_ptr(),
+                    channels: (*read, (taps * written, len as isize)),
+                    taps: [0, 1, 2].map(|i| (seen[i].count, along[i])),
+                    position,
+                    channel,
+                    begin,
+                };
                 // SAFETY: each position sees elements of the frame through the taps of its run, or zeros of the
                 // border; `weight` has `R` numbers from `first` on for each of these taps, and `to` the run's
                 // positions of `R` channels.
                 unsafe {
-                    let mut sums = [[V::zero(); S]; R];
-                    for r in 0..R {
-                        sums[r] = [V::splat(&begin[r]); S];
-                    }
-                    let mut w = weight.as_ptr().wrapping_add(tap);
-                    let mut x = x.as_ptr().wrapping_offset(element);
-                    for _ in 0..*read {
-                        let (mut w_deep, mut x_deep) = (w, x);
-                        for _ in 0..seen[0].count {
-                            let (mut w_high, mut x_high) = (w_deep, x_deep);
-                            for _ in 0..seen[1].count {
-                                let (mut w, mut x) = (w_high, x_high);
-                                for _ in 0..seen[2].count {
-                                    let mut factors = [V::zero(); R];
-                                    for r in 0..R {
-                                        factors[r] = V::splat(w.wrapping_add(r));
-                                    }
-                                    for s in 0..S {
-                                        let x = V::load(x.wrapping_add(seen_at[s]));
-                                        for r in 0..R {
-                                            sums[r][s] = x.mul_add(factors[r], sums[r][s]);
-                                        }
-                                    }
-                                    (w, x) = (w.wrapping_add(wide_w), x.wrapping_offset(wide_x));
-                                }
-                                (w_high, x_high) =
-                                    (w_high.wrapping_add(high_w), x_high.wrapping_offset(high_x));
-                            }
-                            (w_deep, x_deep) = (w_deep.wrapping_add(deep_w), x_deep.wrapping_offset(deep_x));
-                        }
-                        (w, x) = (w.wrapping_add(taps * written), x.wrapping_add(len));
-                    }
-                    for r in 0..R {
-                        for s in 0..S {
-                            sums[r][s].store(to.wrapping_add(r * plane * V::LANES + stands_at[s]));
-                        }
+                    match run.positions {
+                        1 => tile.find::<V, 1>(),
+                        2 => tile.find::<V, 2>(),
+                        3 => tile.find::<V, 3>(),
+                        4 => tile.find::<V, 4>(),
+                        _ => tile.find::<V, 5>(),
                     }
                 }
             }
         }
     }
+}
+
+/// A run of positions of `R` channels.
+struct Tile<const R: usize> {
+    /// The first tap, the element that the first position sees through it, and where its sum goes.
+    w: *const f32,
+    x: *const f32,
+    to: *mut f32,
+    /// How many channels are read, and how far apart they are in the weight and in what is seen.
+    channels: (usize, (usize, isize)),
+    /// The same of the taps along each axis.
+    taps: [(usize, (usize, isize)); 3],
+    /// How far apart positions are, in what is seen and in the results.
+    position: [usize; 2],
+    /// How far apart channels of the results are.
+    channel: usize,
+    /// What the sums begin with.
+    begin: [f32; R],
+}
+
+impl<const R: usize> Tile<R> {
+    /// Finds the results of `S` positions.
+    ///
+    /// # Safety
+    /// The processor has the vector's instructions; the positions see elements that may be read, and their results
+    /// may be written.
+    #[inline(always)]
+    unsafe fn find<V: Vector, const S: usize>(self) {
+        let Self { w, x, to, channels, taps: [deep, high, wide], position, channel, begin } = self;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sums = [[V::zero(); S]; R];
+            for r in 0..R {
+                sums[r] = [V::splat(&begin[r]); S];
+            }
+            for (w, x) in walk((w, x), channels) {
+                for (w, x) in walk((w, x), deep) {
+                    for (w, x) in walk((w, x), high) {
+                        for (w, x) in walk((w, x), wide) {
+                            let mut factors = [V::zero(); R];
+                            for r in 0..R {
+                                factors[r] = V::splat(w.wrapping_add(r));
+                            }
+                            for s in 0..S {
+                                let x = V::load(x.wrapping_add(s * position[0]));
+                                for r in 0..R {
+                                    sums[r][s] = x.mul_add(factors[r], sums[r][s]);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            for r in 0..R {
+                for s in 0..S {
+                    sums[r][s].store(to.wrapping_add(r * channel + s * position[1]));
+                }
+            }
+        }
+    }
+}
+
+/// Goes along `count` places of the weight and of what is seen, which are so far apart.
+#[inline(always)]
+fn walk(
+    from: (*const f32, *const f32),
+    (count, (w_step, x_step)): (usize, (usize, isize)),
+) -> impl Iterator<Item = (*const f32, *const f32)> {
+    let next =
+        move |at: &(*const f32, *const f32)| Some((at.0.wrapping_add(w_step), at.1.wrapping_offset(x_step)));
+    std::iter::successors(Some(from), next).take(count)
 }
 
 /// Every place below the extents, the last axis first.

@@ -79,15 +79,19 @@ impl Sight {
         }
     }
 
-    /// The positions of a line in runs of `together`, or of all that see through the same taps if they are fewer.
-    pub(super) fn runs(self, together: usize) -> impl Iterator<Item = Run> {
+    /// The positions of a line in the fewest runs of at most `most` that see through the same taps, as equal as can
+    /// be; the shorter ones at the ends, where neighbours see through fewer taps in common.
+    pub(super) fn runs(self, most: usize) -> impl Iterator<Item = Run> {
         let extent = self.extents()[0];
         (0..self.position.min(extent)).flat_map(move |phase| {
             let all = (extent - phase).div_ceil(self.position);
-            let positions = all.min(together);
-            (0..all).step_by(together).map(move |at| {
-                // The last run reaches back to be as long as the others.
-                let first = phase + at.min(all - positions) * self.position;
+            let runs = all.div_ceil(most);
+            let longest = all.div_ceil(runs);
+            let shorter = runs * longest - all;
+            let (left, right) = (shorter.div_ceil(2), shorter / 2);
+            let before = move |run: usize| run * longest - run.min(left) - run.saturating_sub(runs - right);
+            (0..runs).map(move |run| {
+                let (first, positions) = (phase + before(run) * self.position, before(run + 1) - before(run));
                 Run { first, positions, seen: self.seen(first, positions) }
             })
         })

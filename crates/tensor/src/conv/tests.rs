@@ -167,6 +167,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
         ([6, 32, 17, 17], [32, 1, 3, 3], 32),
         ([2, 8, 90, 90], [8, 4, 3, 3], 2),
         ([1, 40, 11, 10], [72, 40, 3, 3], 1),
+        ([16, 1, 28, 28], [6, 1, 5, 5], 1),
     ] {
         let geo = Geometry::convolution("test", &input, &weight, groups, same).unwrap();
         for slot in [Slot::Input, Slot::Weight, Slot::Output] {
@@ -448,7 +449,9 @@ fn convolution_of_many_images_at_a_time_is_the_same_for_every_extent_and_level()
     for (batch, groups, [c, k], [h, w], [tall, long], padding, stride, dilation) in [
         (16, 1, [1, 6], [28, 28], [5, 5], 2, 1, 1),
         (37, 1, [6, 16], [14, 14], [5, 5], 0, 1, 1),
-        (16, 1, [6, 9], [29, 27], [3, 3], 0, 2, 1), // a transposed convolution's, seen from the other side
+        (16, 1, [6, 14], [14, 14], [5, 5], 0, 1, 1), // five channels and fewer, runs of four and three positions
+        (15, 1, [2, 11], [31, 30], [3, 3], 1, 1, 1), // several parts of the lines, the last with fewer
+        (16, 1, [6, 9], [29, 27], [3, 3], 0, 2, 1),  // a transposed convolution's, seen from the other side
         (12, 2, [6, 10], [9, 16], [3, 3], 1, 1, 2),
         (31, 5, [5, 5], [8, 11], [3, 2], 1, 2, 1),
         (64, 3, [3, 12], [13, 12], [4, 3], 2, 3, 2),
