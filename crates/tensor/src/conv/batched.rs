@@ -31,7 +31,7 @@ const AT_HAND: usize = 512 * 1024;
 const FAR: usize = 1 << 16;
 /// Taps of all channels of a group at most, lest those of a tile leave the first-level cache.
 const DEPTH: usize = 1024;
-/// Partial sums of the weight that can be computed at the same time, and so many parts of the results at least.
+/// Partial sums of the weight that can be computed at the same time, and so many parts of the results if there are lines enough.
 const PARTS: usize = 4;
 
 /// A convolution of whole vectors of images.
@@ -189,8 +189,8 @@ impl Batched {
         let blocks = of_group.div_ceil(self.channels);
         let plane: usize = extents.iter().product();
         let lines = extents[0] * extents[1];
-        // Few images are divided by lines too: by four of these at a time, lest what is written begins within a line
-        // of the cache.
+        // Few images are divided by lines too, by four of these at a time: where a line is a multiple of four, what is
+        // written begins with a line of the cache.
         let divided = PARTS.div_ceil(self.vectors().max(1) * self.geo.groups * blocks);
         let each = lines.div_ceil(divided).next_multiple_of(4);
         let parts = lines.div_ceil(each);
@@ -465,7 +465,7 @@ impl<const R: usize> Vectorised for Tiles<'_, R> {
             (plan.tap(next), sights[i].tap_element * steps[i])
         });
         let position = [sights[2].element, sights[2].position].map(|step| step * V::LANES);
-        for (line, to) in lines.zip(to.chunks_mut(wide * V::LANES)) {
+        for (nth, line) in lines.enumerate() {
             for run in &of.runs {
                 let seen = [plan.lines[0][line / high], plan.lines[1][line % high], run.seen];
                 let tap = plan.tap(seen.map(|seen| seen.tap)) + first;
@@ -474,7 +474,7 @@ impl<const R: usize> Vectorised for Tiles<'_, R> {
                 let tile = Tile {
                     w: weight.as_ptr().wrapping_add(tap),
                     x: x.as_ptr().wrapping_offset(element),
-                    to: to[run.first * V::LANES..].as_mut_ptr(),
+                    to: to[(nth * wide + run.first) * V::LANES..].as_mut_ptr(),
                     channels: (*read, (taps * written, len as isize)),
                     taps: [0, 1, 2].map(|i| (seen[i].count, along[i])),
                     position,

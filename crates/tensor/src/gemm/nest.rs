@@ -56,7 +56,7 @@ pub(super) fn depth_blocks(depth: usize, most: usize) -> impl Iterator<Item = Ra
 /// Multiplications and additions that are worth a second thread: some ten microseconds of them.
 const PARALLEL: usize = 1 << 20;
 
-/// Multiplications and additions, and rows or columns, that a part of C has at least.
+/// Multiplications and additions that a part of C has at least, and half of the rows or columns from which it is cut.
 const PART: usize = 1 << 19;
 const PART_LEN: usize = 48;
 

@@ -278,6 +278,23 @@ fn every_number_of_threads_gives_the_same_bits() {
 }
 
 #[test]
+fn every_number_of_threads_gives_the_same_bits_in_f64() {
+    let mut rng = StdRng::seed_from_u64(6);
+    let (m, n, k) = (301, 187, 1100);
+    let [a, b] =
+        [m * k, k * n].map(|len| values(&mut rng, len).into_iter().map(f64::from).collect::<Vec<_>>());
+    let product = |threads| {
+        let mut c = vec![0.0; m * n];
+        let (a, b) = (MatRef::new(&a, m, k), MatRef::new(&b, k, n));
+        let c_view = MatMut::new(&mut c, m, n);
+        with_threads(threads, || f64::gemm(a, b, c_view, Write::Overwrite)).unwrap();
+        c.into_iter().map(f64::to_bits).collect::<Vec<_>>()
+    };
+    let one = product(1);
+    assert!((2..6).all(|threads| one == product(threads)));
+}
+
+#[test]
 fn packing_does_not_show_in_the_result() {
     let mut rng = StdRng::seed_from_u64(7);
     let (m, n, k) = (50, 70, 1000);

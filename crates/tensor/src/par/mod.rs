@@ -1,5 +1,5 @@
-//! Work on several threads, split by the shape of the data alone, so that the number of threads never shows in
-//! a result.
+//! Work on several threads. Sums are split by the shape of the data alone, so that the number of threads never shows
+//! in a result.
 
 mod team;
 

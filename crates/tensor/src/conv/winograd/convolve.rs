@@ -123,8 +123,8 @@ impl Vectorised for Part<'_> {
             for begin in (0..all).step_by(depth) {
                 let read = begin..all.min(begin + depth);
                 let (shared, at) = (Shared::new(&mut *weight.values), (0, weight.row, weight.step));
-                let (read_again, written) = (read.clone(), written.clone());
-                let transform = Weights { of, read: read_again, written, w, to: &shared, at };
+                let transform =
+                    Weights { of, read: read.clone(), written: written.clone(), w, to: &shared, at };
                 // SAFETY: as above; the matrices hold these channels.
                 unsafe {
                     transform.run::<V>();
@@ -219,7 +219,7 @@ impl Winograd {
     /// Writes the tiles of results of some channels.
     ///
     /// # Safety
-    /// The processor has the vector's instructions, and nobody else writes these tiles.
+    /// The processor has the vector's instructions, and nobody else writes these channels of these tiles.
     #[inline(always)]
     unsafe fn results<V: Vector>(
         &self,

@@ -10,8 +10,8 @@ use crate::gemm::Write;
 use crate::gemm::view::{MatMut, MatRef};
 use crate::simd::Vector;
 
-/// How many rows of B ahead are asked for, beyond the end of a panel the first rows of the next: B comes from the
-/// second-level cache.
+/// How many rows of B ahead are asked for, beyond the end of a panel the first rows of the next: a packed B comes from
+/// the second-level cache.
 const AHEAD: usize = 24;
 
 /// C = A·B or C += A·B for `R` rows and at most `S` vectors of columns, as `R·S` vectors of sums.
