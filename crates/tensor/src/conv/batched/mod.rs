@@ -1,0 +1,394 @@
+//! Convolution of as many images at a time as a vector has lanes.
+//!
+//! An element of sixteen images (eight with AVX2) is a vector, and what is computed of one image is computed of all
+//! of them: lanes are full whatever the extents, strides and dilations, and taps that no position of a tile needs
+//! are left out, which is where narrow images and the gradients of inputs lose most otherwise. The images are
+//! transposed on the way in, the results on the way out.
+//!
+//! - output and input: a position of a channel is Σ w·x over the channels and taps that it sees, for some channels
+//!   and positions at a time
+//! - weight: a tap is Σ y·x over the positions of all images; the lanes are added up in the end
+//!
+//! Lines of three or five taps side by side may be transformed, as `minimal.rs` says, where that pays.
+
+#![allow(clippy::needless_range_loop, reason = "the loops run over registers, several arrays at a time")]
+
+mod frame;
+mod minimal;
+mod sums;
+mod tiles;
+
+use smallvec::SmallVec;
+
+use super::sight::{Run, Seen, Sight};
+use super::unfold::even;
+use super::{Geometry, PER_OPERATION, Slot, partial};
+use crate::par::{self, Shared};
+use crate::simd::{self, Level};
+use crate::storage::Storage;
+use crate::window::Axis;
+use frame::{Frame, LayOut, Restore};
+use minimal::{Cut, Gradient, Minimal, Taps};
+use sums::{Correlate, Sums};
+use tiles::{Block, Plan, Tiles};
+
+/// The most channels of a tile of results.
+const CHANNELS: usize = 6;
+/// Positions or taps of a tile at most: how few and how many may do best. Runs of positions may be shorter.
+const TOGETHER: std::ops::RangeInclusive<usize> = 3..=5;
+/// Elements of the images of a vector, or of the sums of the weight, at most: 2 MB.
+const AT_HAND: usize = 512 * 1024;
+/// The longest stride, dilation and border: so short that no number of a position overflows.
+const FAR: usize = 1 << 16;
+/// Taps of all channels of a group at most, lest those of a tile leave the first-level cache.
+const DEPTH: usize = 1024;
+/// Partial sums of the weight that can be computed at the same time, and so many parts of the results if there are lines enough.
+const PARTS: usize = 4;
+
+/// A convolution of whole vectors of images.
+pub(super) struct Batched {
+    level: Level,
+    /// What is solved for.
+    slot: Slot,
+    geo: Geometry,
+    /// Images of a vector.
+    lanes: usize,
+    /// Channels of a tile at most, and its positions or taps at most.
+    channels: usize,
+    together: usize,
+    /// Whether lines are transformed.
+    minimal: Option<Minimal>,
+    /// How a channel of what is read lies in memory: of the input, or of the results, if the input is solved for.
+    read: Frame,
+    /// How the positions of a line are found; none of the weight's.
+    runs: SmallVec<[Run; 32]>,
+}
+
+impl Batched {
+    /// The algorithm for a slot, where it is worth it: lanes for most images, more than one tap, and channels that
+    /// stay in the cache.
+    pub(super) fn new(geo: &Geometry, slot: Slot, level: Level) -> Option<Self> {
+        if level < Level::Avx2 || geo.taps() == 1 {
+            return None;
+        }
+        let (lanes, registers) = if level == Level::Avx512 { (16, 32) } else { (8, 16) };
+        if geo.batch * 4 < geo.batch.next_multiple_of(lanes) * 3 {
+            return None;
+        }
+        let far = |axis: &Axis| axis.stride.max(axis.dilation).max(axis.before).max(axis.after) > FAR;
+        let depth = geo.taps().checked_mul(geo.group_in().max(geo.group_out()))?;
+        let (elements, sums) = match slot {
+            Slot::Input => (geo.out_channels * geo.out_plane(), 0),
+            Slot::Output => (geo.in_channels * geo.in_plane(), 0),
+            Slot::Weight => {
+                (geo.in_channels * geo.in_plane(), geo.out_channels * geo.group_in() * geo.taps())
+            }
+        };
+        let at_hand = AT_HAND / lanes;
+        if geo.axes.iter().any(far) || depth > DEPTH || elements.max(sums) > at_hand {
+            return None;
+        }
+        let wide = Sight::new(geo.axes[2], slot);
+        if slot != Slot::Weight && wide.extents()[0].div_ceil(wide.position) < *TOGETHER.start() {
+            return None;
+        }
+        let (read, written) = match slot {
+            Slot::Input => (geo.group_out(), geo.group_in()),
+            Slot::Output | Slot::Weight => (geo.group_in(), geo.group_out()),
+        };
+        // The registers hold the sums, a factor of each channel and one of the elements seen.
+        let channels = |together: usize| even(written, CHANNELS.min((registers - 1) / (together + 1)));
+        let runs = |minimal: Option<Minimal>, together: usize| -> SmallVec<[Run; 32]> {
+            match minimal {
+                Some(minimal) => minimal.runs(together).collect(),
+                None => wide.runs(together).collect(),
+            }
+        };
+        // Multiplications and the loads of factors and elements for a line, and what transforming it takes.
+        let instructions = |&(minimal, together): &(Option<Minimal>, usize)| {
+            let blocks = written.div_ceil(channels(together));
+            let of = |positions: usize| positions * written + written + positions * blocks;
+            let across = geo.axes[0].kernel * geo.axes[1].kernel;
+            let multiplied: usize = match (slot, minimal) {
+                (Slot::Weight, Some(minimal)) => minimal.wide() * across.div_ceil(together) * of(together),
+                (Slot::Weight, None) => geo.axes[2].output * geo.taps().div_ceil(together) * of(together),
+                _ => {
+                    let runs = runs(minimal, together);
+                    across * runs.iter().map(|run| run.seen.count * of(run.positions)).sum::<usize>()
+                }
+            };
+            read * multiplied + minimal.map_or(0, |minimal| (read + written) * minimal.cost())
+        };
+        let minimal = [None, Minimal::new(geo.axes[2], slot)];
+        let ways = TOGETHER.rev().flat_map(|together| minimal.map(|minimal| (minimal, together)));
+        let (minimal, together) = ways.min_by_key(instructions)?;
+        let channels = channels(together);
+        let runs = if slot == Slot::Weight { SmallVec::new() } else { runs(minimal, together) };
+        let mut frame = match slot {
+            Slot::Weight => Frame {
+                before: geo.axes.map(|axis| axis.before),
+                inner: geo.axes.map(|axis| axis.input),
+                extents: geo.axes.map(|axis| {
+                    let seen = (axis.output - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1;
+                    seen.max(axis.before + axis.input)
+                }),
+                lines: None,
+            },
+            Slot::Input | Slot::Output => {
+                let inner = geo.axes.map(|axis| Sight::new(axis, slot).extents()[1]);
+                let border = match minimal {
+                    Some(_) => 0,
+                    None => runs.iter().map(|run| wide.overhang(run)).max()?,
+                };
+                let [deep, high, wide] = inner;
+                // The border after a line is the one before the next.
+                Frame { before: [0, 0, border], inner, extents: [deep, high, wide + border], lines: None }
+            }
+        };
+        if let Some(minimal) = minimal {
+            frame = frame.cut(minimal, Cut::Windows);
+        }
+        let channels_read = if slot == Slot::Input { geo.out_channels } else { geo.in_channels };
+        let framed = frame.extents.iter().try_fold(channels_read, |len, &extent| len.checked_mul(extent))?;
+        let this = Self { level, slot, geo: *geo, lanes, channels, together, minimal, read: frame, runs };
+        (framed <= at_hand).then_some(this)
+    }
+
+    #[cfg(test)]
+    pub(super) fn transforms_lines(&self) -> bool {
+        self.minimal.is_some()
+    }
+
+    /// Taps along each axis, or what there is of them where lines are transformed.
+    fn kernel(&self) -> [usize; 3] {
+        let [deep, high, wide] = self.geo.axes.map(|axis| axis.kernel);
+        [deep, high, self.minimal.map_or(wide, |_| Minimal::PRODUCTS)]
+    }
+
+    /// What the operands determine of the slot.
+    pub(super) fn solve(&self, [a, b]: [&[f32]; 2], bias: Option<&[f32]>, result: &mut [f32]) {
+        match self.slot {
+            Slot::Input => self.convolve(b, a, bias, result),
+            Slot::Weight => self.weight(a, b, result),
+            Slot::Output => self.convolve(a, b, bias, result),
+        }
+    }
+
+    /// The images of a vector.
+    fn images(&self, vector: usize) -> std::ops::Range<usize> {
+        vector * self.lanes..self.geo.batch.min((vector + 1) * self.lanes)
+    }
+
+    /// Memory for so many frames of a vector of images, and for the border after the last: zeros where there is a
+    /// border, or a lane is left without an image.
+    fn memory(&self, vector: usize, frame: Frame, channels: usize) -> Storage<f32> {
+        let len = (channels * frame.len() + frame.before[2]) * self.lanes;
+        match frame.is_full() && (frame.lines.is_some() || self.images(vector).len() == self.lanes) {
+            true => Storage::unspecified(len),
+            false => Storage::filled(len, 0.0),
+        }
+    }
+
+    fn vectors(&self) -> usize {
+        self.geo.batch.div_ceil(self.lanes)
+    }
+
+    /// Transposes the images of a vector into [`memory`](Self::memory). `from` has all images.
+    fn lay_out(&self, vector: usize, from: &[f32], frame: Frame, to: &mut [f32]) {
+        let images = self.images(vector);
+        let channel: usize = frame.inner.iter().product();
+        let channels = from.len() / self.geo.batch / channel;
+        let from = &from[images.start * channels * channel..images.end * channels * channel];
+        par::rows(to, frame.len() * self.lanes, channel * self.lanes, |first, to| {
+            let of = LayOut { from, images: images.len(), channel: first, frame, to };
+            simd::vectorised(self.level, of);
+        });
+    }
+
+    /// y from x and w, or x from w and y.
+    fn convolve(&self, from: &[f32], w: &[f32], bias: Option<&[f32]>, to: &mut [f32]) {
+        let sights = self.geo.axes.map(|axis| Sight::new(axis, self.slot));
+        let extents = sights.map(|sight| sight.extents()[0]);
+        let every = |axis: usize| (0..extents[axis]).map(move |at| sights[axis].seen(at, 1));
+        let [of_group, of_taps] = match self.slot {
+            Slot::Input => [self.geo.group_in(), self.geo.group_out()],
+            _ => [self.geo.group_out(), self.geo.group_in()],
+        };
+        let blocks = of_group.div_ceil(self.channels);
+        let plane: usize = extents.iter().product();
+        let lines = extents[0] * extents[1];
+        // Few images are divided by lines too, by four of these at a time: where a line is a multiple of four, what is
+        // written begins with a line of the cache.
+        let divided = PARTS.div_ceil(self.vectors().max(1) * self.geo.groups * blocks);
+        let each = lines.div_ceil(divided).next_multiple_of(4);
+        let parts = lines.div_ceil(each);
+        let plan = Plan {
+            of: self,
+            sights,
+            extents,
+            lines: [every(0).collect(), every(1).collect()],
+            weight: self.weights(w),
+            read: of_taps,
+            written: of_group,
+        };
+        let image = of_group * self.geo.groups * plane;
+        let taps: usize = self.kernel().iter().product();
+        let multiplied = self.channels * of_taps * taps * self.geo.out_plane();
+        let cost = multiplied.div_ceil(parts) * self.lanes / PER_OPERATION;
+        let shared = Shared::new(to);
+        let convolve = |vector| {
+            let mut x = self.memory(vector, self.read, of_taps * self.geo.groups);
+            self.lay_out(vector, from, self.read, x.make_mut());
+            par::tasks(self.geo.groups * blocks * parts, cost, |task| {
+                let (group, block, part) = (task / parts / blocks, task / parts % blocks, task % parts);
+                let first = block * self.channels;
+                let channels = self.channels.min(of_group - first);
+                let lines = part * each..lines.min((part + 1) * each);
+                let [start, found] = [lines.start, lines.len()].map(|lines| lines * extents[2]);
+                // Whole channels follow each other.
+                let span = if parts == 1 { channels * plane } else { found };
+                let mut results = Storage::unspecified(channels * found * self.lanes);
+                let to = results.make_mut();
+                let block = Block { plan: &plan, x: &x, group, first, lines, bias, to };
+                match channels {
+                    1 => simd::vectorised(self.level, Tiles::<1>(block)),
+                    2 => simd::vectorised(self.level, Tiles::<2>(block)),
+                    3 => simd::vectorised(self.level, Tiles::<3>(block)),
+                    4 => simd::vectorised(self.level, Tiles::<4>(block)),
+                    5 => simd::vectorised(self.level, Tiles::<5>(block)),
+                    _ => simd::vectorised(self.level, Tiles::<CHANNELS>(block)),
+                }
+                let of = Restore {
+                    from: &results,
+                    span,
+                    to: &shared,
+                    images: self.images(vector),
+                    image,
+                    plane,
+                    first: (group * of_group + first) * plane + start,
+                };
+                simd::vectorised(self.level, of);
+            });
+        };
+        // A task divides its work only where it is not one of several.
+        match self.vectors() < par::threads() {
+            true => (0..self.vectors()).for_each(convolve),
+            false => par::tasks(self.vectors(), cost * parts * blocks * self.geo.groups, convolve),
+        }
+    }
+
+    /// The taps in the order of the sums, `[groups, read, taps, written]`.
+    fn weights(&self, w: &[f32]) -> Storage<f32> {
+        let (taps, [group_in, group_out]) = (self.geo.taps(), [self.geo.group_in(), self.geo.group_out()]);
+        let mut weight = Storage::unspecified(w.len());
+        let parts = weight.make_mut().chunks_exact_mut(group_in * group_out * taps);
+        for (part, w) in parts.zip(w.chunks_exact(group_in * group_out * taps)) {
+            if self.slot == Slot::Input {
+                for (to, from) in part.chunks_exact_mut(group_in * taps).zip(w.chunks_exact(group_in * taps))
+                {
+                    simd::transpose_slice(self.level, from, to, group_in);
+                }
+            } else {
+                simd::transpose_slice(self.level, w, part, group_out);
+            }
+        }
+        let Some(minimal) = self.minimal else { return weight };
+        let mut transformed = Storage::unspecified(w.len() / taps * self.kernel().iter().product::<usize>());
+        let (channels, reversed) = match self.slot {
+            Slot::Input => (group_in, true),
+            Slot::Output | Slot::Weight => (group_out, false),
+        };
+        let of = Taps { minimal, channels, reversed, from: &weight, to: transformed.make_mut() };
+        simd::vectorised(self.level, of);
+        transformed
+    }
+
+    /// w from y and x: its sums over parts of the batch, added in order.
+    fn weight(&self, y: &[f32], x: &[f32], w: &mut [f32]) {
+        let geo = &self.geo;
+        let each = self.vectors().div_ceil(PARTS);
+        let parts = self.vectors().div_ceil(each);
+        let extents = geo.axes.map(|axis| axis.output);
+        let plain = Frame { before: [0; 3], inner: extents, extents, lines: None };
+        // Products of a kind are sums of their own, of taps that see as many elements side by side.
+        let (y_frame, [deep, high, across], products, wide) = match self.minimal {
+            Some(minimal) => {
+                let [deep, high, products] = self.kernel();
+                (plain.cut(minimal, Cut::Tiles), [deep, high, 1], products, minimal.tiles)
+            }
+            None => (plain, self.kernel(), 1, extents[2]),
+        };
+        let steps = self.read.steps();
+        let taps: SmallVec<[usize; 64]> = places([deep, high, across])
+            .map(|at| (0..3).map(|i| at[i] * geo.axes[i].dilation * steps[i]).sum())
+            .collect();
+        let (group_in, group_out) = (geo.group_in(), geo.group_out());
+        // The sums of a channel, of a tile's channels, and of a group of channels.
+        let row = group_in * taps.len() * self.lanes;
+        let channels = self.channels;
+        let group_row = group_out * row;
+        let cost = channels * row * y_frame.len() / products / PER_OPERATION;
+        let len = products * geo.groups * group_row;
+        let mut sums = Storage::unspecified(parts * len);
+        let sum = |part: usize, sums: &mut [f32]| {
+            let vectors = part * each..self.vectors().min((part + 1) * each);
+            for vector in vectors.clone() {
+                let mut x_vectors = self.memory(vector, self.read, geo.in_channels);
+                let mut y_vectors = self.memory(vector, y_frame, geo.out_channels);
+                self.lay_out(vector, x, self.read, x_vectors.make_mut());
+                self.lay_out(vector, y, y_frame, y_vectors.make_mut());
+                par::chunks(sums, group_row, |nth, sums| {
+                    let (product, group) = (nth / geo.groups, nth % geo.groups);
+                    let x = &x_vectors[group * group_in * self.read.len() * self.lanes..];
+                    let y = &y_vectors[group * group_out * y_frame.len() * self.lanes..];
+                    par::rows(sums, channels * row, cost, |first, sums| {
+                        for (block, sums) in sums.chunks_mut(channels * row).enumerate() {
+                            let y = &y[(first + block) * channels * y_frame.len() * self.lanes..];
+                            let begins = vector == vectors.start;
+                            let of = Sums {
+                                of: self,
+                                x,
+                                y,
+                                y_frame,
+                                at: product * wide,
+                                wide,
+                                taps: &taps,
+                                begins,
+                                sums,
+                            };
+                            match of.sums.len() / row {
+                                1 => self.correlate::<1>(of),
+                                2 => self.correlate::<2>(of),
+                                3 => self.correlate::<3>(of),
+                                4 => self.correlate::<4>(of),
+                                5 => self.correlate::<5>(of),
+                                _ => self.correlate::<CHANNELS>(of),
+                            }
+                        }
+                    });
+                });
+            }
+        };
+        match parts < par::threads() {
+            true => sums.make_mut().chunks_mut(len).enumerate().for_each(|(part, sums)| sum(part, sums)),
+            false => par::chunks(sums.make_mut(), len, sum),
+        }
+        let Some(minimal) = self.minimal else { return partial::add_lanes(self.level, &sums, w) };
+        let mut totals = Storage::unspecified(len / self.lanes);
+        partial::add_lanes(self.level, &sums, totals.make_mut());
+        simd::vectorised(self.level, Gradient { minimal, from: &totals, to: w });
+    }
+
+    fn correlate<const R: usize>(&self, of: Sums<'_>) {
+        match self.together {
+            3 => simd::vectorised(self.level, Correlate::<R, 3>(of)),
+            4 => simd::vectorised(self.level, Correlate::<R, 4>(of)),
+            _ => simd::vectorised(self.level, Correlate::<R, 5>(of)),
+        }
+    }
+}
+
+/// Every place below the extents, the last axis first.
+fn places([deep, high, wide]: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
+    (0..deep).flat_map(move |d| (0..high).flat_map(move |h| (0..wide).map(move |w| [d, h, w])))
+}

@@ -1,0 +1,208 @@
+//! The results, a tile of channels and positions at a time.
+
+use smallvec::SmallVec;
+
+use super::super::sight::{Seen, Sight};
+use super::Batched;
+use crate::simd::{Vector, Vectorised};
+use crate::storage::Storage;
+
+/// Products that are found before results are made of them: so few that they stay in the first-level cache.
+const PRODUCTS: usize = 512;
+
+/// What the blocks of a convolution have in common.
+pub(super) struct Plan<'a> {
+    pub(super) of: &'a Batched,
+    pub(super) sights: [Sight; 3],
+    /// Of the results.
+    pub(super) extents: [usize; 3],
+    /// What each plane and line of the results sees.
+    pub(super) lines: [SmallVec<[Seen; 32]>; 2],
+    /// See [`Batched::weights`].
+    pub(super) weight: Storage<f32>,
+    /// Channels of each group that are read and written.
+    pub(super) read: usize,
+    pub(super) written: usize,
+}
+
+impl Plan<'_> {
+    /// Where a tap of the first channels stands in the weight.
+    fn tap(&self, [deep, high, wide]: [usize; 3]) -> usize {
+        let [_, high_taps, wide_taps] = self.of.kernel();
+        ((deep * high_taps + high) * wide_taps + wide) * self.written
+    }
+}
+
+/// Some lines of some channels of results of the images of a vector.
+pub(super) struct Block<'a> {
+    pub(super) plan: &'a Plan<'a>,
+    /// Frames of all channels that are read.
+    pub(super) x: &'a [f32],
+    /// The group of channels, and the first channel of the group.
+    pub(super) group: usize,
+    pub(super) first: usize,
+    pub(super) lines: std::ops::Range<usize>,
+    /// What the sums of each channel begin with.
+    pub(super) bias: Option<&'a [f32]>,
+    pub(super) to: &'a mut [f32],
+}
+
+/// Tiles of `R` channels.
+pub(super) struct Tiles<'a, const R: usize>(pub(super) Block<'a>);
+
+impl<const R: usize> Vectorised for Tiles<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Block { plan, x, group, first, lines, bias, to } = self.0;
+        let Plan { of, sights, extents, weight, read, written, .. } = plan;
+        let (frame, taps) = (of.read, of.kernel().iter().product::<usize>());
+        let [_, high, wide] = *extents;
+        let (len, steps) = (frame.len() * V::LANES, frame.steps().map(|step| (step * V::LANES) as isize));
+        let x = &x[group * read * len..];
+        assert!(x.len() >= (read * frame.len() + frame.before[2]) * V::LANES);
+        let weight = &weight[group * read * taps * written..][..read * taps * written];
+        let channel = lines.len() * wide * V::LANES;
+        assert!(to.len() == R * channel && first + R <= *written && of.lanes == V::LANES);
+        let mut begin = [0.0; R];
+        if let Some(bias) = bias {
+            begin.copy_from_slice(&bias[group * written + first..][..R]);
+        }
+        // How far it is to the next tap along each axis, in the weight and in what is seen.
+        let along = [0, 1, 2].map(|i| {
+            let mut next = [0; 3];
+            next[i] = sights[i].tap;
+            (plan.tap(next), sights[i].tap_element * steps[i])
+        });
+        let position = [sights[2].element, sights[2].position].map(|step| step * V::LANES);
+        // What is found of some lines at a time: the results, or products of which these are made. Neighbouring lines
+        // see much the same, which is in the cache.
+        let (line_of, some, products) = match of.minimal {
+            Some(minimal) => {
+                let some = (PRODUCTS / (R * minimal.wide())).clamp(1, lines.len());
+                (minimal.wide(), some, R * some * minimal.wide() * V::LANES)
+            }
+            None => (wide, lines.len(), 0),
+        };
+        let mut products = Storage::unspecified(products);
+        let products = products.make_mut();
+        for nth in (0..lines.len()).step_by(some) {
+            let some = lines.start + nth..lines.end.min(lines.start + nth + some);
+            let (found, channel) = match of.minimal {
+                Some(_) => (&mut *products, some.len() * line_of * V::LANES),
+                None => (&mut *to, channel),
+            };
+            for run in &of.runs {
+                for (nth, line) in some.clone().enumerate() {
+                    let seen = [plan.lines[0][line / high], plan.lines[1][line % high], run.seen];
+                    let tap = plan.tap(seen.map(|seen| seen.tap)) + first;
+                    let border = [0, 0, frame.before[2] as isize];
+                    let element: isize = (0..3).map(|i| (seen[i].element + border[i]) * steps[i]).sum();
+                    let tile = Tile {
+                        w: weight.as_ptr().wrapping_add(tap),
+                        x: x.as_ptr().wrapping_offset(element),
+                        to: found[(nth * line_of + run.first) * V::LANES..].as_mut_ptr(),
+                        channels: (*read, (taps * written, len as isize)),
+                        taps: [0, 1, 2].map(|i| (seen[i].count, along[i])),
+                        position,
+                        channel,
+                        begin: if of.minimal.is_some() { [0.0; R] } else { begin },
+                    };
+                    // SAFETY: each position sees elements of the frame through the taps of its run, or zeros of
+                    // the border; `weight` has `R` numbers from `first` on for each of these taps, and `found` the
+                    // run's positions of `R` channels.
+                    unsafe {
+                        match run.positions {
+                            1 => tile.find::<V, 1>(),
+                            2 => tile.find::<V, 2>(),
+                            3 => tile.find::<V, 3>(),
+                            4 => tile.find::<V, 4>(),
+                            _ => tile.find::<V, 5>(),
+                        }
+                    }
+                }
+            }
+            let Some(minimal) = of.minimal else { continue };
+            for r in 0..R {
+                for line in 0..some.len() {
+                    let products = &products[r * channel + line * line_of * V::LANES..][..line_of * V::LANES];
+                    let at = (r * lines.len() + nth + line) * wide * V::LANES;
+                    // SAFETY: the caller promises the instructions.
+                    unsafe { minimal.results::<V>(products, &begin[r], &mut to[at..][..wide * V::LANES]) };
+                }
+            }
+        }
+    }
+}
+
+/// A run of positions of `R` channels.
+struct Tile<const R: usize> {
+    /// The first tap, the element that the first position sees through it, and where its sum goes.
+    w: *const f32,
+    x: *const f32,
+    to: *mut f32,
+    /// How many channels are read, and how far apart they are in the weight and in what is seen.
+    channels: (usize, (usize, isize)),
+    /// The same of the taps along each axis.
+    taps: [(usize, (usize, isize)); 3],
+    /// How far apart positions are, in what is seen and in the results.
+    position: [usize; 2],
+    /// How far apart channels of the results are.
+    channel: usize,
+    /// What the sums begin with.
+    begin: [f32; R],
+}
+
+impl<const R: usize> Tile<R> {
+    /// Finds the results of `S` positions.
+    ///
+    /// # Safety
+    /// The processor has the vector's instructions; the positions see elements that may be read, and their results
+    /// may be written.
+    #[inline(always)]
+    unsafe fn find<V: Vector, const S: usize>(self) {
+        let Self { w, x, to, channels, taps: [deep, high, wide], position, channel, begin } = self;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sums = [[V::zero(); S]; R];
+            for r in 0..R {
+                sums[r] = [V::splat(&begin[r]); S];
+            }
+            for (w, x) in walk((w, x), channels) {
+                for (w, x) in walk((w, x), deep) {
+                    for (w, x) in walk((w, x), high) {
+                        for (w, x) in walk((w, x), wide) {
+                            let mut factors = [V::zero(); R];
+                            for r in 0..R {
+                                factors[r] = V::splat(w.wrapping_add(r));
+                            }
+                            for s in 0..S {
+                                let x = V::load(x.wrapping_add(s * position[0]));
+                                for r in 0..R {
+                                    sums[r][s] = x.mul_add(factors[r], sums[r][s]);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            for r in 0..R {
+                for s in 0..S {
+                    sums[r][s].store(to.wrapping_add(r * channel + s * position[1]));
+                }
+            }
+        }
+    }
+}
+
+/// Goes along `count` places of the weight and of what is seen, which are so far apart.
+#[inline(always)]
+fn walk(
+    from: (*const f32, *const f32),
+    (count, (w_step, x_step)): (usize, (usize, isize)),
+) -> impl Iterator<Item = (*const f32, *const f32)> {
+    let next =
+        move |at: &(*const f32, *const f32)| Some((at.0.wrapping_add(w_step), at.1.wrapping_offset(x_step)));
+    std::iter::successors(Some(from), next).take(count)
+}
