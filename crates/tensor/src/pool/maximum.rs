@@ -15,7 +15,7 @@ use crate::storage::Storage;
 pub(crate) fn max_pool<T: Float>(geo: &Pooling, x: &[T], y: &mut [T], places: Option<&mut [u32]>) {
     let Some(planes) = Planes::new(geo, x.len(), y.len()) else { return };
     let windows = Windows::new(geo, &planes);
-    let in_a_task = planes.in_a_task();
+    let in_a_task = planes.in_a_task;
     let these = |task: usize| x[task * in_a_task * planes.in_len..].chunks_exact(planes.in_len);
     let each = planes.out_len * in_a_task;
     match places {

@@ -5,29 +5,24 @@
 //! line of outputs at a time, and through the lines of inputs that it sees. Unpooling puts maxima back to where
 //! they were.
 
-/// Does something for each block of a line of `$len` elements, `$LEN` being its length. Lines are short, so the
-/// last block repeats a part of the one before rather than leaving elements that go one by one.
+/// Does something for each block of a line of `$len` elements, `$LEN` being its length. Lines are short, so
+/// blocks are as long as a line allows, and the last repeats a part of the one before rather than leaving
+/// elements that go one by one.
 macro_rules! in_blocks {
     ($len:expr, |$at:ident, $LEN:ident| $work:expr) => {{
-        const BLOCK: usize = 8;
-        match usize::checked_sub($len, BLOCK) {
-            Some(last) => {
-                const $LEN: usize = BLOCK;
-                let mut $at = 0;
-                loop {
-                    $work;
-                    if $at == last {
-                        break;
-                    }
-                    $at = last.min($at + BLOCK);
-                }
-            }
-            None => {
-                const $LEN: usize = 1;
-                for $at in 0..$len {
-                    $work;
-                }
-            }
+        let len: usize = $len;
+        match len {
+            0..4 => in_blocks!(len, 1, |$at, $LEN| $work),
+            4..8 => in_blocks!(len, 4, |$at, $LEN| $work),
+            8..16 => in_blocks!(len, 8, |$at, $LEN| $work),
+            16.. => in_blocks!(len, 16, |$at, $LEN| $work),
+        }
+    }};
+    ($len:ident, $block:literal, |$at:ident, $LEN:ident| $work:expr) => {{
+        const $LEN: usize = $block;
+        for at in (0..$len).step_by($LEN) {
+            let $at = at.min($len - $LEN);
+            $work;
         }
     }};
 }
@@ -41,6 +36,7 @@ mod unpool;
 mod tests;
 
 use std::num::NonZeroI64;
+use std::ops::Range;
 
 use smallvec::SmallVec;
 
@@ -74,18 +70,21 @@ pub enum Divisor {
 pub(crate) fn avg_pool<T: Float>(geo: &Pooling, divisor: Divisor, x: &[T], y: &mut [T]) {
     let Some(planes) = Planes::new(geo, x.len(), y.len()) else { return };
     let divisors = Divisors::new(&planes, divisor);
-    par::chunks(y, planes.out_len * planes.in_a_task(), |task, y| {
+    let (of_all, factor) = (divisors.of_all(&planes), divisors.factor(&planes));
+    par::chunks(y, planes.out_len * planes.in_a_task, |task, y| {
         let mut sums = Storage::unspecified(planes.input[2]);
         let sums = sums.make_mut();
         simd::dispatch(
             #[inline(always)]
             || {
-                let x = x[task * planes.in_a_task() * planes.in_len..].chunks_exact(planes.in_len);
-                for (x, y) in x.zip(y.chunks_exact_mut(planes.out_len)) {
+                let x = &x[task * planes.in_a_task * planes.in_len..];
+                if let (Shape::Squares, Some(factor)) = (planes.shape, factor) {
+                    return planes.average_squares(x, y, factor);
+                }
+                for (x, y) in x.chunks_exact(planes.in_len).zip(y.chunks_exact_mut(planes.out_len)) {
                     match planes.shape {
-                        Shape::Whole => y[0] = sum(x) / divisors.of_all(&planes),
-                        Shape::Squares => planes.average_squares(x, y, divisors.of_all(&planes)),
-                        Shape::Any => planes.average(x, y, &divisors, sums),
+                        Shape::Whole => y[0] = sum(x) / of_all,
+                        _ => planes.average(x, y, &divisors, sums),
                     }
                 }
             },
@@ -101,24 +100,30 @@ pub(crate) fn avg_pool<T: Float>(geo: &Pooling, divisor: Divisor, x: &[T], y: &m
 pub(crate) fn avg_pool_adjoint<T: Float>(geo: &Pooling, divisor: Divisor, g: &[T], gx: &mut [T]) {
     let Some(planes) = Planes::new(geo, gx.len(), g.len()) else { return };
     let divisors = Divisors::new(&planes, divisor);
-    par::chunks(gx, planes.in_len * planes.in_a_task(), |task, gx| {
+    let (of_all, factor) = (divisors.of_all(&planes), divisors.factor(&planes));
+    par::chunks(gx, planes.in_len * planes.in_a_task, |task, gx| {
         let mut shares = Storage::unspecified(planes.input[2]);
         let shares = shares.make_mut();
         simd::dispatch(
             #[inline(always)]
             || {
-                let g = g[task * planes.in_a_task() * planes.out_len..].chunks_exact(planes.out_len);
-                for (gx, g) in gx.chunks_exact_mut(planes.in_len).zip(g) {
+                let g = &g[task * planes.in_a_task * planes.out_len..];
+                if let (Shape::Squares, Some(factor)) = (planes.shape, factor) {
+                    return planes.spread_squares(g, gx, factor);
+                }
+                for (gx, g) in gx.chunks_exact_mut(planes.in_len).zip(g.chunks_exact(planes.out_len)) {
                     match planes.shape {
-                        Shape::Whole => gx.fill(g[0] / divisors.of_all(&planes)),
-                        Shape::Squares => planes.spread_squares(g, gx, divisors.of_all(&planes)),
-                        Shape::Any => planes.spread(g, gx, &divisors, shares),
+                        Shape::Whole => gx.fill(g[0] / of_all),
+                        _ => planes.spread(g, gx, &divisors, shares),
                     }
                 }
             },
         )
     });
 }
+
+/// Elements of lines that are gone through together: few enough to stay in the nearest cache.
+const STRETCH: usize = 1024;
 
 /// What the outputs of a plane see, for loops of their own.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -136,6 +141,8 @@ struct Planes {
     input: [usize; 3],
     in_len: usize,
     out_len: usize,
+    /// How many planes make a task: tasks are as equal as can be.
+    in_a_task: usize,
     /// What the outputs along each axis see.
     reaches: [Reaches; 3],
     /// How far apart neighbouring elements of a window are.
@@ -169,20 +176,18 @@ impl Planes {
         } else {
             Shape::Any
         };
+        let (in_len, out_len) =
+            (input.iter().product(), reaches.iter().map(|reaches| reaches.len()).product());
         Some(Self {
             input,
-            in_len: input.iter().product(),
-            out_len: reaches.iter().map(|reaches| reaches.len()).product(),
+            in_len,
+            out_len,
+            in_a_task: (y / out_len).div_ceil(x.max(y).div_ceil(par::GRAIN)),
             pairs: pairs(2),
             shape,
             reaches,
             steps,
         })
-    }
-
-    /// How many planes make a task.
-    fn in_a_task(&self) -> usize {
-        (par::GRAIN / self.in_len.max(self.out_len)).max(1)
     }
 
     /// For each line of outputs, in order, what it sees along the first two axes.
@@ -201,40 +206,68 @@ impl Planes {
         })
     }
 
-    /// As [`average`](Self::average), for [`Shape::Squares`].
+    /// For [`Shape::Squares`], the lines of inputs and of outputs that are gone through together: a block in
+    /// each of them, then the next block, so that nothing need be decided for each line.
     #[inline(always)]
-    fn average_squares<T: Float>(&self, x: &[T], y: &mut [T], divisor: T) {
+    fn stretches(&self, planes: usize) -> impl Iterator<Item = [Range<usize>; 2]> {
+        let ([_, high, wide], out) = (self.input, self.reaches[2].len());
+        // Where no line is left over, the pairs go on from plane to plane.
+        let (planes, pairs) = match high % 2 {
+            0 => (1, planes * high / 2),
+            _ => (planes, high / 2),
+        };
+        let together = (STRETCH / (2 * wide)).max(1);
+        (0..planes).flat_map(move |plane| {
+            let (x, y) = (plane * self.in_len, plane * self.out_len);
+            (0..pairs).step_by(together).map(move |first| {
+                let end = pairs.min(first + together);
+                [x + 2 * first * wide..x + 2 * end * wide, y + first * out..y + end * out]
+            })
+        })
+    }
+
+    /// As [`average`](Self::average), for planes of [`Shape::Squares`] and with the divisor's reciprocal.
+    #[inline(always)]
+    fn average_squares<T: Float>(&self, x: &[T], y: &mut [T], factor: T) {
         let (wide, out) = (self.input[2], self.reaches[2].len());
-        for (x, y) in x.chunks_exact(2 * wide).zip(y.chunks_exact_mut(out)) {
-            let (top, bottom) = x.split_at(wide);
-            let (top, bottom) = (top.as_chunks::<2>().0, bottom.as_chunks::<2>().0);
+        for [inputs, outputs] in self.stretches(y.len() / self.out_len) {
+            let (x, y) = (&x[inputs], &mut y[outputs]);
             in_blocks!(out, |at, LEN| {
-                let (top, bottom) = (&top[at..][..LEN], &bottom[at..][..LEN]);
-                let block: [T; LEN] = std::array::from_fn(|i| {
-                    ((top[i][0] + bottom[i][0]) + (top[i][1] + bottom[i][1])) / divisor
-                });
-                y[at..][..LEN].copy_from_slice(&block);
+                for (x, y) in x.chunks_exact(2 * wide).zip(y.chunks_exact_mut(out)) {
+                    let (top, bottom) = x.split_at(wide);
+                    let top = top[2 * at..][..2 * LEN].as_chunks::<2>().0;
+                    let bottom = bottom[2 * at..][..2 * LEN].as_chunks::<2>().0;
+                    let mut block = [T::ZERO; LEN];
+                    for (y, (top, bottom)) in block.iter_mut().zip(top.iter().zip(bottom)) {
+                        *y = ((top[0] + bottom[0]) + (top[1] + bottom[1])) * factor;
+                    }
+                    y[at..][..LEN].copy_from_slice(&block);
+                }
             });
         }
     }
 
-    /// As [`spread`](Self::spread), for [`Shape::Squares`].
+    /// As [`spread`](Self::spread), for planes of [`Shape::Squares`] and with the divisor's reciprocal.
     #[inline(always)]
-    fn spread_squares<T: Float>(&self, g: &[T], gx: &mut [T], divisor: T) {
-        let (wide, out) = (self.input[2], self.reaches[2].len());
-        let mut lines = gx.chunks_exact_mut(2 * wide);
-        for (gx, g) in lines.by_ref().zip(g.chunks_exact(out)) {
-            let (top, bottom) = gx.split_at_mut(wide);
-            let (top, rest_of_top) = top.as_chunks_mut::<2>();
-            let (bottom, rest_of_bottom) = bottom.as_chunks_mut::<2>();
-            in_blocks!(out, |at, LEN| {
-                let shares: [[T; 2]; LEN] = std::array::from_fn(|i| [g[at..][..LEN][i] / divisor; 2]);
-                top[at..][..LEN].copy_from_slice(&shares);
-                bottom[at..][..LEN].copy_from_slice(&shares);
-            });
-            rest_of_top.iter_mut().chain(rest_of_bottom).for_each(|rest| *rest = T::ZERO);
+    fn spread_squares<T: Float>(&self, g: &[T], gx: &mut [T], factor: T) {
+        let ([_, high, wide], out) = (self.input, self.reaches[2].len());
+        if high % 2 + wide % 2 > 0 {
+            gx.fill(T::ZERO);
         }
-        lines.into_remainder().fill(T::ZERO);
+        for [inputs, outputs] in self.stretches(gx.len() / self.in_len) {
+            let (gx, g) = (&mut gx[inputs], &g[outputs]);
+            in_blocks!(out, |at, LEN| {
+                for (gx, g) in gx.chunks_exact_mut(2 * wide).zip(g.chunks_exact(out)) {
+                    let (top, bottom) = gx.split_at_mut(wide);
+                    let mut shares = [[T::ZERO; 2]; LEN];
+                    for (shares, &g) in shares.iter_mut().zip(&g[at..][..LEN]) {
+                        *shares = [g * factor; 2];
+                    }
+                    top[2 * at..][..2 * LEN].copy_from_slice(shares.as_flattened());
+                    bottom[2 * at..][..2 * LEN].copy_from_slice(shares.as_flattened());
+                }
+            });
+        }
     }
 
     /// Adds up the lines that a line of outputs sees, then what each output sees of that sum.
@@ -308,6 +341,14 @@ impl<T: Float> Divisors<T> {
     fn of_all(&self, planes: &Planes) -> T {
         let first = planes.lines().next().and_then(|reach| self.of_line(reach).next());
         first.expect("there is a window")
+    }
+
+    /// What multiplies to the same bits as [`of_all`](Self::of_all) divides to: the reciprocal, if that is of
+    /// a power of two.
+    fn factor(&self, planes: &Planes) -> Option<T> {
+        let divisor = self.of_all(planes);
+        let fraction = divisor.to_f64().to_bits() << (u64::BITS - (f64::MANTISSA_DIGITS - 1));
+        (fraction == 0).then(|| T::ONE / divisor)
     }
 
     /// The divisors of a line of outputs.

@@ -189,6 +189,43 @@ fn the_adjoint_of_the_average_is_its_adjoint() {
     }
 }
 
+/// With odd extents, lines that fill no vector, planes that are gone through in parts, and several to a task.
+#[test]
+fn squares_side_by_side_are_added_by_columns_and_divided_to_the_bit() {
+    fn check<T: Float>(rng: &mut StdRng, planes: usize, [high, wide]: [usize; 2], divisor: i64) {
+        let bits = |y: &[T]| y.iter().map(|y| y.to_f64().to_bits()).collect::<Vec<_>>();
+        let mut noise = |len| {
+            let mut noise: Vec<T> = self::noise(rng, len).into_iter().map(T::from_f64).collect();
+            noise.iter_mut().step_by(7).for_each(|zero| *zero = -T::ZERO);
+            noise
+        };
+        let geo = Pooling::average("test", &[1, planes, high, wide], Window::from([2, 2])).unwrap();
+        let x = noise(planes * high * wide);
+        let g = noise(geo.output().numel());
+        let (mut y, mut gx) = (Vec::new(), vec![T::ZERO; x.len()]);
+        let by = T::from_f64(divisor as f64);
+        for line in (0..planes).flat_map(|plane| (0..high / 2).map(move |line| plane * high + 2 * line)) {
+            for first in (0..wide / 2).map(|column| line * wide + 2 * column) {
+                let below = first + wide;
+                let share = g[y.len()] / by;
+                y.push(((x[first] + x[below]) + (x[first + 1] + x[below + 1])) / by);
+                [first, first + 1, below, below + 1].into_iter().for_each(|at| gx[at] = share);
+            }
+        }
+        let divisor = Divisor::Fixed(NonZeroI64::new(divisor).unwrap());
+        assert_eq!(bits(&average(&geo, divisor, &x)), bits(&y), "average of {geo:?}");
+        assert_eq!(bits(&spread(&geo, divisor, &g)), bits(&gx), "adjoint of {geo:?}");
+    }
+    let rng = &mut StdRng::seed_from_u64(6);
+    let widths = (2..45).flat_map(|wide| [(3, [6, wide]), (2, [7, wide])]);
+    for (planes, plane) in widths.chain([(2, [30, 300]), (1, [9, 1501]), (1, [2, 5000]), (600, [8, 10])]) {
+        for divisor in [4, -2] {
+            check::<f32>(rng, planes, plane, divisor);
+            check::<f64>(rng, planes, plane, divisor);
+        }
+    }
+}
+
 #[test]
 fn adaptive_windows_cover_the_input_evenly() {
     let geo = Pooling::adaptive("adaptive_avg_pool1d", &[1, 1, 5], [3]).unwrap();
