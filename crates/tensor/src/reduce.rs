@@ -423,13 +423,15 @@ struct Plan {
     inner_reduced: bool,
 }
 
-/// Elements of a run that are folded before their result joins the others', which keeps the rounding error of
-/// a long sum small, and lets several threads share a long run.
+/// Elements, of a long run or of several short ones, that are folded before their result joins the others',
+/// which keeps the rounding error of a long sum small, and lets several threads share it.
 const RUN: usize = 4096;
 /// Elements below which a run is short.
 const SHORT: usize = 64;
-/// Folds side by side within a run: two vectors of AVX-512.
-const LANES: usize = 32;
+/// Folds side by side within a run: four vectors of AVX-512, so that additions do not wait for one another.
+const LANES: usize = 64;
+/// The same for what these leave over: one vector.
+const SIDE: usize = 16;
 /// Results that rows are folded into at a time.
 const WIDE: usize = 1024;
 /// Elements of short rows that are folded side by side: enough for additions not to wait for one another.
@@ -456,23 +458,35 @@ impl Plan {
         Self { kept, reduced, inner, inner_reduced }
     }
 
-    /// Every result is a fold over contiguous runs.
+    /// Every result is a fold over contiguous runs, several of which are a part where they are short.
     fn fold_runs<T: Float, F: Fold<T>>(&self, x: &[T], y: &mut [T]) {
-        let runs: usize = self.reduced.iter().map(|&(extent, _)| extent).product();
-        let one = |result: usize| {
-            let first = offset(&self.kept, result);
-            let run = |n: usize| fold_run::<T, F>(&x[first + offset(&self.reduced, n)..][..self.inner]);
-            (0..runs).fold(F::START, |total, n| F::join(total, run(n)))
-        };
         if let [y] = y {
             // No axis is kept, so all are merged into one run.
             *y = fold_long_run::<T, F>(&x[..self.inner]);
             return;
         }
-        par::rows(y, 1, runs * self.inner, |first, results| {
-            for (i, y) in results.iter_mut().enumerate() {
-                *y = one(first + i);
+        if y.is_empty() {
+            return;
+        }
+        let runs: usize = self.reduced.iter().map(|&(extent, _)| extent).product();
+        let together = (RUN / self.inner.max(1)).clamp(1, runs.max(1));
+        let part = |part: usize, result: usize| {
+            let first = offset(&self.kept, result);
+            let run = |n: usize| &x[first + offset(&self.reduced, n)..][..self.inner];
+            let mut runs = (part * together..runs.min((part + 1) * together)).map(run);
+            match together {
+                1 => runs.next().map_or(F::START, fold_run::<T, F>),
+                _ => fold_together::<T, F>(runs),
             }
+        };
+        // Parts of the first runs of all results come before parts of the next, as the runs lie in memory.
+        let (results, cost) = (y.len(), together * self.inner);
+        fold_parts::<T, F>(runs.div_ceil(together), y, |parts| {
+            par::rows(parts, 1, cost, |first, parts| {
+                for (i, y) in parts.iter_mut().enumerate() {
+                    *y = part((first + i) / results, (first + i) % results);
+                }
+            });
         });
     }
 
@@ -487,14 +501,13 @@ impl Plan {
             let results = (par::GRAIN / rows.max(1)).max(WIDE);
             return par::chunks(y, results, |i, y| self.fold_part::<T, F>(x, 0..rows, i * results, y));
         }
-        // Few results for much work: parts of the rows are folded at the same time, then joined in order.
+        // Few results for much work: parts of the rows are folded at the same time.
         let results = y.len();
-        let mut partial = Storage::unspecified(rows.div_ceil(each) * results);
-        par::chunks(partial.make_mut(), results, |part, y| {
-            self.fold_part::<T, F>(x, part * each..rows.min((part + 1) * each), 0, y);
+        fold_parts::<T, F>(rows.div_ceil(each), y, |parts| {
+            par::chunks(parts, results, |part, y| {
+                self.fold_part::<T, F>(x, part * each..rows.min((part + 1) * each), 0, y);
+            });
         });
-        y.fill(F::START);
-        partial.chunks_exact(results).for_each(|part| join::<T, F>(y, part));
     }
 
     /// Folds some of the rows into the results from the `first` on, at most [`WIDE`] at a time, which stay in
@@ -527,6 +540,18 @@ impl Plan {
     }
 }
 
+/// Joins so many parts of each result in order; `write` gives the first parts of all results, then the second
+/// ones, and so on.
+fn fold_parts<T: Float, F: Fold<T>>(parts: usize, y: &mut [T], write: impl FnOnce(&mut [T])) {
+    if parts == 1 {
+        return write(y);
+    }
+    let mut partial = Storage::unspecified(parts * y.len());
+    write(partial.make_mut());
+    y.fill(F::START);
+    partial.chunks_exact(y.len()).for_each(|part| join::<T, F>(y, part));
+}
+
 /// Folds rows that begin `stride` apart into a row of results.
 #[inline(always)]
 fn fold_adjacent<T: Float, F: Fold<T>>(x: &[T], stride: usize, y: &mut [T]) {
@@ -553,12 +578,13 @@ fn join<T: Float, F: Fold<T>>(y: &mut [T], x: &[T]) {
 
 /// Where the `index`-th combination of some axes begins.
 fn offset(axes: &[(usize, usize)], mut index: usize) -> usize {
+    let Some((&(_, outermost), axes)) = axes.split_first() else { return 0 };
     let mut offset = 0;
     for &(extent, stride) in axes.iter().rev() {
         offset += index % extent * stride;
         index /= extent;
     }
-    offset
+    offset + index * outermost
 }
 
 /// A run, folded in pieces of [`RUN`] on as many threads as there are.
@@ -610,7 +636,7 @@ pub(crate) fn join_all<T: Float, const N: usize>(
 /// The largest number of a row, and −∞ of none; of no meaning if one is NaN, which whoever sums e^(x − max) meets.
 #[inline(always)]
 pub(crate) fn maximum<T: Float>(x: &[T]) -> T {
-    join_all::<T, { 2 * LANES }>(
+    join_all::<T, LANES>(
         x,
         T::NEG_INFINITY,
         #[inline(always)]
@@ -623,7 +649,7 @@ pub(crate) fn maximum<T: Float>(x: &[T]) -> T {
 /// Σ x of a row.
 #[inline(always)]
 pub(crate) fn sum<T: Float>(x: &[T]) -> T {
-    join_all::<T, LANES>(
+    join_all::<T, { LANES / 2 }>(
         x,
         T::ZERO,
         #[inline(always)]
@@ -634,24 +660,26 @@ pub(crate) fn sum<T: Float>(x: &[T]) -> T {
 }
 
 fn fold_run<T: Float, F: Fold<T>>(x: &[T]) -> T {
-    x.chunks(RUN).fold(F::START, |total, piece| F::join(total, fold_piece::<T, F>(piece)))
+    if x.len() < LANES / 2 {
+        return fold_in_order::<T, F>(x);
+    }
+    x.chunks(RUN).fold(F::START, |total, piece| F::join(total, fold_together::<T, F>([piece])))
 }
 
-fn fold_piece<T: Float, F: Fold<T>>(x: &[T]) -> T {
-    if x.len() < LANES {
-        return x.iter().fold(F::START, |total, &x| F::join(total, x));
-    }
+/// Folds runs as if they were one, every [`LANES`]-th element of each with its like.
+fn fold_together<'a, T: Float, F: Fold<T>>(runs: impl IntoIterator<Item = &'a [T]>) -> T {
     dispatch(
         #[inline(always)]
         || {
-            let mut lanes = [F::START; LANES];
-            let mut vectors = x.chunks_exact(LANES);
-            for vector in &mut vectors {
-                for (lane, &x) in lanes.iter_mut().zip(vector) {
-                    *lane = F::join(*lane, x);
-                }
+            let (mut lanes, mut side, mut last) = ([F::START; LANES], [F::START; SIDE], F::START);
+            for x in runs {
+                let (vectors, rest) = x.as_chunks::<LANES>();
+                vectors.iter().for_each(|vector| join::<T, F>(&mut lanes, vector));
+                let (vectors, rest) = rest.as_chunks::<SIDE>();
+                vectors.iter().for_each(|vector| join::<T, F>(&mut side, vector));
+                last = F::join(last, fold_in_order::<T, F>(rest));
             }
-            let rest = vectors.remainder().iter().fold(F::START, |total, &x| F::join(total, x));
+            join::<T, F>(&mut lanes, &side);
             let mut width = LANES;
             while width > 1 {
                 width /= 2;
@@ -659,7 +687,12 @@ fn fold_piece<T: Float, F: Fold<T>>(x: &[T]) -> T {
                     lanes[i] = F::join(lanes[i], lanes[i + width]);
                 }
             }
-            F::join(lanes[0], rest)
+            F::join(lanes[0], last)
         },
     )
+}
+
+#[inline(always)]
+fn fold_in_order<T: Float, F: Fold<T>>(x: &[T]) -> T {
+    x.iter().fold(F::START, |total, &x| F::join(total, x))
 }
