@@ -22,8 +22,8 @@ impl<T: Element> Tensor<T> {
     pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
         let x = self.as_slice();
         Tensor::written(self.shape().clone(), |y| {
-            par::chunks(y, par::GRAIN, |i, y| {
-                let x = &x[i * par::GRAIN..][..y.len()];
+            par::rows(y, 1, 1, |first, y| {
+                let x = &x[first..][..y.len()];
                 dispatch(
                     #[inline(always)]
                     || {
@@ -276,7 +276,7 @@ impl<T: Float> Tensor<T> {
         if !self.is_unique() {
             return self.map(f);
         }
-        par::chunks(self.make_mut(), par::GRAIN, |_, x| {
+        par::rows(self.make_mut(), 1, 1, |_, x| {
             let f = &f;
             dispatch(
                 #[inline(always)]
@@ -307,8 +307,7 @@ impl<T: Float> Tensor<T> {
         assert!(self.shape() == b.shape() && self.shape() == c.shape(), "zip3 takes one shape");
         let (a, b, c) = (self.as_slice(), b.as_slice(), c.as_slice());
         Tensor::written(self.shape().clone(), |y| {
-            par::chunks(y, par::GRAIN, |i, y| {
-                let at = i * par::GRAIN;
+            par::rows(y, 1, 1, |at, y| {
                 let (a, b, c) = (&a[at..][..y.len()], &b[at..][..y.len()], &c[at..][..y.len()]);
                 let f = &f;
                 dispatch(
@@ -347,8 +346,8 @@ impl<T: Float> Tensor<T> {
             *self = Tensor::single(self.shape().clone(), f(a, b));
             return Ok(());
         }
-        par::chunks(self.make_mut(), par::GRAIN, |i, x| {
-            let b = &b[i * par::GRAIN..][..x.len()];
+        par::rows(self.make_mut(), 1, 1, |first, x| {
+            let b = &b[first..][..x.len()];
             let f = &f;
             dispatch(
                 #[inline(always)]
@@ -624,8 +623,8 @@ impl<const N: usize> Broadcast<N> {
         let work = &work;
         let Some((&(extent, stride), _)) = self.outer.split_last() else {
             // One row: cut it into pieces.
-            return par::chunks(out, par::GRAIN, |i, piece| {
-                let offsets = self.advance.map(|advance| i * par::GRAIN * advance);
+            return par::rows(out, 1, 1, |first, piece| {
+                let offsets = self.advance.map(|advance| first * advance);
                 dispatch(
                     #[inline(always)]
                     || work(piece, offsets),

@@ -134,11 +134,28 @@ pub(crate) fn chunks<T: Send>(out: &mut [T], chunk: usize, work: impl Fn(usize, 
     });
 }
 
+/// How many of `count` things make a task, each of which costs `cost`: there are as many tasks for every thread, as even
+/// as can be, so that a thread meets again what it had in the kernel before, whatever the sizes of the two.
+pub(crate) fn each(count: usize, cost: usize) -> usize {
+    /// Things below which a task more or less shows.
+    const FEW: usize = 4;
+    let tasks = count.saturating_mul(cost.max(1)).div_ceil(GRAIN);
+    if tasks <= 1 {
+        return count.max(1);
+    }
+    let threads = threads();
+    let tasks = if tasks > threads { tasks - tasks % threads } else { tasks };
+    match count.div_ceil(tasks) {
+        few if few < FEW => 1,
+        each => each,
+    }
+}
+
 /// Calls `work` with every number below `tasks`; several to a thread at once when `cost`, what a task costs, is
 /// little.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn tasks(tasks: usize, cost: usize, work: impl Fn(usize) + Sync) {
-    let each = (GRAIN / cost.max(1)).max(1);
+    let each = each(tasks, cost);
     if tasks <= each || threads() == 1 {
         return (0..tasks).for_each(work);
     }
@@ -184,11 +201,17 @@ impl<'a, T> Shared<'a, T> {
     }
 }
 
-/// As [`chunks`] for rows of `row` elements, several rows to a task when rows are short; `work(first, rows)`
-/// gets the number of its first row.
+/// As [`chunks`] for rows of `row` elements, of which each costs `cost`, several rows to a task when that is little;
+/// `work(first, rows)` gets the number of its first row.
 pub(crate) fn rows<T: Send>(out: &mut [T], row: usize, cost: usize, work: impl Fn(usize, &mut [T]) + Sync) {
-    let each = (GRAIN / cost.max(1)).max(1);
-    chunks(out, row.max(1) * each, |i, c| work(i * each, c));
+    /// Elements of a line of the cache, or more.
+    const LINE: usize = 16;
+    let row = row.max(1);
+    let mut each = each(out.len().div_ceil(row), cost);
+    if row < LINE {
+        each = each.next_multiple_of(LINE);
+    }
+    chunks(out, row * each, |i, c| work(i * each, c));
 }
 
 /// As [`chunks`] for two slices that have as many chunks.

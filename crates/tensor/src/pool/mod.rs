@@ -182,7 +182,7 @@ impl Planes {
             input,
             in_len,
             out_len,
-            in_a_task: (y / out_len).div_ceil(x.max(y).div_ceil(par::GRAIN)),
+            in_a_task: par::each(y / out_len, in_len.max(out_len)),
             pairs: pairs(2),
             shape,
             reaches,

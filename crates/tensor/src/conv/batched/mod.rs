@@ -199,7 +199,8 @@ impl Batched {
         let channel: usize = frame.inner.iter().product();
         let channels = from.len() / self.geo.batch / channel;
         let from = &from[images.start * channels * channel..images.end * channels * channel];
-        par::rows(to, frame.len() * self.lanes, channel * self.lanes, |first, to| {
+        let each = if frame.lines.is_some() { 4 } else { 1 };
+        par::rows(to, frame.len() * self.lanes, each * channel * self.lanes, |first, to| {
             let of = LayOut { from, images: images.len(), channel: first, frame, to };
             simd::vectorised(self.level, of);
         });
