@@ -12,10 +12,6 @@ use crate::simd::dispatch;
 use crate::tensor::addressable;
 use crate::{Element, Error, Float, Result, Shape, Tensor};
 
-/// Elements of a tensor that are updated together. What one core has in its cache, the parameters of a small model,
-/// another core takes longer to fetch than the first to update.
-const UPDATE: usize = 4 * par::GRAIN;
-
 impl<T: Element> Tensor<T> {
     /// `f` of every element. Marked `#[inline(always)]`, `f` is compiled for the widest vectors that the
     /// machine has (see [`simd::dispatch`](crate::simd::dispatch)).
@@ -379,8 +375,11 @@ impl<T: Float> Tensor<T> {
                 return Err(Error::new("update", format!("shapes differ: {} and {other}", self.shape())));
             }
         }
-        let mut state = state.map(|state| state.make_mut().chunks_mut(UPDATE));
-        let pieces = self.make_mut().chunks_mut(UPDATE).zip(g.as_slice().chunks(UPDATE));
+        // Half the cost of other elements: what one core has in its cache, the parameters of a small model, another
+        // core takes longer to fetch than the first to update.
+        let piece = 2 * par::each(self.numel().div_ceil(2), 1);
+        let mut state = state.map(|state| state.make_mut().chunks_mut(piece));
+        let pieces = self.make_mut().chunks_mut(piece).zip(g.as_slice().chunks(piece));
         let mut pieces: SmallVec<[_; 4]> = pieces
             .map(|(x, g)| (x, state.each_mut().map(|state| state.next().unwrap_or_default()), g))
             .collect();
