@@ -12,6 +12,8 @@ use crate::storage::Storage;
 
 /// Tiles below which a partial sum of the weight costs more than it saves.
 const TILES_OF_PART: usize = 128;
+/// Read channels whose taps are transposed together: transpositions take four columns at a time.
+const TOGETHER: usize = 4;
 /// Partial sums of the weight that can be computed at the same time.
 const PARTS: usize = 8;
 
@@ -146,35 +148,40 @@ impl Vectorised for Weights<'_> {
         let reversed = of.slot == Slot::Input;
         assert!(w.len() == all_read * all_written * TAPS * TAPS);
         assert!(read.end <= all_read && written.end <= all_written);
+        // Channels whose taps follow each other are transposed together. Those for the input are taken backwards.
+        let together = if reversed { 1 } else { TOGETHER };
+        let mut taps = [[0.0f32; LANES]; TOGETHER * TAPS * TAPS];
         for lane in (0..written.len()).step_by(V::LANES) {
             let rows = (written.len() - lane).min(V::LANES);
-            for (nth, channel) in read.clone().enumerate() {
+            for begin in read.clone().step_by(together) {
                 // Where the taps of the first of these written channels begin, and those of the next.
                 let (first, step) = match of.slot {
-                    Slot::Input => (channel * all_written + written.start + lane, 1),
-                    Slot::Output | Slot::Weight => ((written.start + lane) * all_read + channel, all_read),
+                    Slot::Input => (begin * all_written + written.start + lane, 1),
+                    Slot::Output | Slot::Weight => ((written.start + lane) * all_read + begin, all_read),
                 };
-                let mut taps = [[0.0f32; LANES]; TAPS * TAPS];
-                // SAFETY: the assertions: `w` has the taps of each pair of channels. Nobody else has these channels;
-                // their lanes lie in the matrices.
+                let count = together.min(read.end - begin);
+                // SAFETY: the assertions: `w` has the taps of each pair of channels.
                 unsafe {
                     let w = (w.as_ptr().add(first * TAPS * TAPS), step * TAPS * TAPS);
-                    simd::transpose::<V>(w, (taps.as_mut_ptr().cast(), LANES), rows, TAPS * TAPS);
-                    on_both_sides(
-                        #[inline(always)]
-                        |w| transform::taps::<V>(w),
-                        // Backwards for the input.
-                        #[inline(always)]
-                        |i, j| {
-                            let tap = i * TAPS + j;
-                            V::load(taps[if reversed { TAPS * TAPS - 1 - tap } else { tap }].as_ptr())
-                        },
-                        #[inline(always)]
-                        |i, j, u| {
-                            let at = at + nth * row + (i * WINDOW + j) * element + lane;
-                            u.store(to.pointer(at, V::LANES));
-                        },
-                    );
+                    simd::transpose::<V>(w, (taps.as_mut_ptr().cast(), LANES), rows, count * TAPS * TAPS);
+                }
+                for (nth, taps) in taps.as_chunks_mut::<{ TAPS * TAPS }>().0[..count].iter_mut().enumerate() {
+                    if reversed {
+                        taps.reverse();
+                    }
+                    let at = at + (begin + nth - read.start) * row + lane;
+                    let to = to.pointer(at, (ELEMENTS - 1) * element + V::LANES);
+                    // SAFETY: nobody else has these channels; their lanes lie in the matrices.
+                    unsafe {
+                        on_both_sides(
+                            #[inline(always)]
+                            |w| transform::taps::<V>(w),
+                            #[inline(always)]
+                            |i, j| V::load(taps[i * TAPS + j].as_ptr()),
+                            #[inline(always)]
+                            |i, j, u| u.store(to.add((i * WINDOW + j) * element)),
+                        );
+                    }
                 }
             }
         }
