@@ -42,17 +42,21 @@ impl Winograd {
         });
     }
 
-    /// Part by part of the written channels. A core reads its part of the weight only, and what it writes is where
-    /// it wrote before, in the results as in its memory: little goes from core to core.
+    /// Part by part of the written channels, or of the tiles. Of channels, a core reads its part of the weight only, and
+    /// what it writes is where it wrote before, in the results as in its memory: little goes from core to core.
     fn convolve_parts(&self, part: usize, from: &[f32], w: &[f32], bias: &[f32], to: &Shared<'_, f32>) {
-        let tiles = self.tiles_of(0);
+        let (tiles, blocks) = (self.tiles_of(0), self.blocks());
         // Rows of the weight at a time: they take no more of the cache than the sums that they are added to.
         let depth = tiles.min(self.read.channels).next_multiple_of(LANES);
         let len = self.memory(tiles, LANES).iter().sum::<usize>() + Matrices::len(depth, LANES);
-        let mut memory = Storage::unspecified(self.written.channels.div_ceil(part) * len);
+        let mut memory = Storage::unspecified(self.written.channels.div_ceil(part) * blocks * len);
         par::chunks(memory.make_mut(), len, |nth, memory| {
-            let channels = nth * part..self.written.channels.min((nth + 1) * part);
-            simd::vectorised(self.level, Part { of: self, channels, depth, from, w, bias, to, memory });
+            let (block, first) = (nth % blocks, nth / blocks * part);
+            let channels = first..self.written.channels.min(first + part);
+            simd::vectorised(
+                self.level,
+                Part { of: self, block, channels, depth, from, w, bias, to, memory },
+            );
         });
     }
 }
@@ -93,10 +97,11 @@ impl Vectorised for Block<'_> {
     }
 }
 
-/// Some written channels of a convolution, all tiles of them. Their weight is transformed a vector of written
+/// Some written channels of a convolution, a block of tiles of them. Their weight is transformed a vector of written
 /// channels and `depth` read ones at a time, used and forgotten, before it leaves the nearest cache.
 struct Part<'a> {
     of: &'a Winograd,
+    block: usize,
     channels: Range<usize>,
     depth: usize,
     from: &'a [f32],
@@ -111,13 +116,13 @@ impl Vectorised for Part<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { of, channels, depth, from, w, bias, to, mut memory } = self;
-        let (tiles, all) = (of.tiles_of(0), of.read.channels);
+        let Self { of, block, channels, depth, from, w, bias, to, mut memory } = self;
+        let (tiles, all) = (of.tiles_of(block), of.read.channels);
         let mut windows = Matrices::woven(&mut memory, tiles, of.read.lanes());
         let mut products = Matrices::woven(&mut memory, tiles, LANES);
         let weight = Matrices::woven(&mut memory, depth, LANES);
         // SAFETY: the caller promises the instructions.
-        unsafe { of.windows::<V>(0, from, &mut windows, memory) };
+        unsafe { of.windows::<V>(block, from, &mut windows, memory) };
         for first in channels.clone().step_by(LANES) {
             let written = first..channels.end.min(first + LANES);
             for begin in (0..all).step_by(depth) {
@@ -131,8 +136,8 @@ impl Vectorised for Part<'_> {
                     add_products::<V>(&windows, read, &weight, &mut products);
                 }
             }
-            // SAFETY: as above; no other part has these channels.
-            unsafe { of.results::<V>(0, &products, written, bias, to, memory) };
+            // SAFETY: as above; no other part has these channels of these tiles.
+            unsafe { of.results::<V>(block, &products, written, bias, to, memory) };
         }
     }
 }

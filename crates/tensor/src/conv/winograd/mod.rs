@@ -124,8 +124,14 @@ impl Winograd {
         let all = geo.batch * tiles[0];
         let vectors = written.lanes() / LANES;
         let (rows, part) = if count <= TILES && vectors > 1 && slot != Slot::Weight {
-            let parts = vectors.div_ceil(VECTORS).clamp(2, PARTS_OF_CHANNELS);
-            (all, Some(vectors.div_ceil(parts) * LANES))
+            // The windows are transformed for each part of the channels, the weight for each part of the tiles: what
+            // there is more of is divided.
+            if count * (read.lanes() / LANES) > read.channels * vectors {
+                (all.div_ceil(2), Some(written.lanes()))
+            } else {
+                let parts = vectors.div_ceil(VECTORS).clamp(2, PARTS_OF_CHANNELS);
+                (all, Some(vectors.div_ceil(parts) * LANES))
+            }
         } else {
             // At most a quarter of the batch, which leaves something for other threads; whole images if possible.
             let rows = (TILES / tiles[1]).min(all.div_ceil(4)).max(1);
