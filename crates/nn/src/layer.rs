@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::Location;
 
 use retrograd_autograd::{Tape, Var};
-use retrograd_tensor::{Error, Float, Result, Tensor};
+use retrograd_tensor::{Error, Finish, Float, Result, Shape, Tensor};
 
 use crate::{Item, ItemMut, Module, Path};
 
@@ -24,6 +24,22 @@ pub trait Layer<T: Float = f32>: Module<T> {
         None
     }
 
+    /// The output of this layer and of as many of the `next` ones as it computes in passing, and how many these are;
+    /// nothing where it should be called alone. A [convolution](crate::Conv) has them say what they make of its results
+    /// ([`in_passing`](Self::in_passing)), where nothing is recorded and so nobody sees what is between.
+    /// [`Sequential`](crate::Sequential) asks its layers.
+    fn with_next(&self, x: &Var<T>, next: &[AnyLayer<T>]) -> Option<(Var<T>, usize)> {
+        let _ = (x, next);
+        None
+    }
+
+    /// How the sums of a convolution are to be finished to give what this layer, evaluated, makes of results of this
+    /// shape that are finished so; if it is a function of that kind, and would not fail.
+    fn in_passing(&self, so_far: &Finish<T>, shape: &Shape) -> Option<Finish<T>> {
+        let _ = (so_far, shape);
+        None
+    }
+
     /// The output for a tensor, evaluated: nothing is recorded, dropout does nothing.
     ///
     /// # Errors
@@ -34,6 +50,9 @@ pub trait Layer<T: Float = f32>: Module<T> {
     }
 }
 
+/// A layer of any kind.
+pub type AnyLayer<T> = Box<dyn Layer<T> + Send + Sync>;
+
 impl<T: Float, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
@@ -43,6 +62,14 @@ impl<T: Float, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
 
     fn in_place(&self) -> Option<fn(Var<T>) -> Var<T>> {
         (**self).in_place()
+    }
+
+    fn with_next(&self, x: &Var<T>, next: &[AnyLayer<T>]) -> Option<(Var<T>, usize)> {
+        (**self).with_next(x, next)
+    }
+
+    fn in_passing(&self, so_far: &Finish<T>, shape: &Shape) -> Option<Finish<T>> {
+        (**self).in_passing(so_far, shape)
     }
 }
 
@@ -75,7 +102,7 @@ fn sound<T: Float>(y: Var<T>) -> Result<Var<T>> {
 /// # Ok::<(), retrograd_tensor::Error>(())
 /// ```
 pub struct Sequential<T: Float = f32> {
-    layers: Vec<Box<dyn Layer<T> + Send + Sync>>,
+    layers: Vec<AnyLayer<T>>,
 }
 
 impl<T: Float> Sequential<T> {
@@ -132,8 +159,12 @@ impl<T: Float> Layer<T> for Sequential<T> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         let line = Location::caller();
-        let mut y = x.clone();
-        for (i, layer) in self.layers.iter().enumerate() {
+        let (mut y, mut i) = (x.clone(), 0);
+        while let [layer, next @ ..] = &self.layers[i..] {
+            if let Some((output, passed)) = layer.with_next(&y, next) {
+                (y, i) = (output, i + 1 + passed);
+                continue;
+            }
             let tape = y.tape().cloned();
             let forward = || match layer.in_place() {
                 Some(overwrite) => Ok(overwrite(y)),
@@ -144,6 +175,7 @@ impl<T: Float> Layer<T> for Sequential<T> {
                 None => forward(),
             }
             .map_err(|error| blame(error.within(i), line))?;
+            i += 1;
         }
         Ok(y)
     }

@@ -16,7 +16,7 @@ mod summary;
 
 pub use clip::{clip_finite_grad_norm, clip_grad_norm, clip_grad_value};
 pub use ema::Ema;
-pub use layer::{Layer, Sequential};
+pub use layer::{AnyLayer, Layer, Sequential};
 pub use layers::*;
 pub use losses::*;
 pub use missing::{Missing, MissingGradients};
@@ -24,7 +24,7 @@ pub use module::{Item, ItemMut, Module, Path};
 pub use optim::{Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RAdam, RMSprop, Sgd};
 pub use retrograd_autograd::loss::Reduction;
 pub use retrograd_autograd::{Buffer, Gradients, Parameter, Tape, Var};
-pub use retrograd_tensor::{Error, Float, PaddingMode, Result, Shape, Tensor};
+pub use retrograd_tensor::{Error, Finish, Float, PaddingMode, Result, Shape, Tensor};
 pub use schedulers::{
     Anneal, ChainedScheduler, ConstantLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, ExponentialLR,
     LambdaLR, LinearLR, MultiStepLR, OneCycleLR, PlateauState, PolynomialLR, ReduceLROnPlateau, Schedule,

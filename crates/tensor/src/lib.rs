@@ -29,7 +29,7 @@ mod storage;
 mod tensor;
 mod window;
 
-pub use conv::{Geometry, Patches, Sliding, Slot};
+pub use conv::{Finish, Geometry, Patches, Sliding, Slot};
 pub use cross_entropy::ClassTargets;
 #[doc(hidden)]
 pub use cross_entropy::{check_smoothing, class_axis, class_count, class_weights};

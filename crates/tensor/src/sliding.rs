@@ -1,6 +1,6 @@
 //! Convolution, pooling and resampling of tensors: the shapes checked, the kernels called.
 
-use crate::conv::{Geometry, Slot, solve};
+use crate::conv::{Finish, Geometry, Slot, solve};
 use crate::pool::{Divisor, Pooling, Unpooling, add_at, avg_pool, avg_pool_adjoint, max_pool, pick, put};
 use crate::resample::{Resampling, resample};
 use crate::{Element, Error, Float, Result, Shape, Tensor};
@@ -12,33 +12,34 @@ impl Geometry {
     /// If an operand has not its slot's shape.
     #[track_caller]
     pub fn solve<T: Float>(&self, slot: Slot, operands: [&Tensor<T>; 2]) -> Result<Tensor<T>> {
-        self.solve_plus(slot, operands, None)
+        self.solve_finished(slot, operands, &Finish::plus(None))
     }
 
-    /// As [`solve`](Self::solve), with a number for each channel added: the bias of a convolution (the output) or
-    /// of a transposed one (the input). It costs next to nothing, where adding it afterwards is a pass of its own.
+    /// As [`solve`](Self::solve), with something done to each number while it is at hand: where a bias is added to a
+    /// convolution (the output) or a transposed one (the input). It costs next to nothing, where it is a pass of its
+    /// own afterwards.
     ///
     /// # Errors
     /// As [`solve`](Self::solve), and if there is not one number for each channel, or the weight is solved for.
     #[track_caller]
-    pub fn solve_plus<T: Float>(
+    pub fn solve_finished<T: Float>(
         &self,
         slot: Slot,
         operands: [&Tensor<T>; 2],
-        bias: Option<&Tensor<T>>,
+        finish: &Finish<T>,
     ) -> Result<Tensor<T>> {
         for (operand, slot) in operands.iter().zip(slot.operands()) {
             expect_shape("conv", operand, &self.shape(slot))?;
         }
         let shape = self.shape(slot);
-        if let Some(bias) = bias {
-            expect_shape("conv", bias, &Shape::from([shape[1]]))?;
-            if slot == Slot::Weight {
-                return Err(Error::new("conv", "a weight has no bias"));
-            }
+        if slot == Slot::Weight && !finish.is_nothing() {
+            return Err(Error::new("conv", "a weight has no channels that something is done to"));
         }
-        let (operands, bias) = (operands.map(Tensor::as_slice), bias.map(Tensor::as_slice));
-        Tensor::try_written("conv", shape, |result| solve(self, slot, operands, bias, result))
+        for of_channels in finish.by_channel() {
+            expect_shape("conv", of_channels, &Shape::from([shape[1]]))?;
+        }
+        let operands = operands.map(Tensor::as_slice);
+        Tensor::try_written("conv", shape, |result| solve(self, slot, operands, finish, result))
     }
 }
 

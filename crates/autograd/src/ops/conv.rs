@@ -4,7 +4,7 @@
 //! for, and the wanted input's slot is solved for instead. That covers 1-d, 2-d and 3-d, stride, padding,
 //! dilation, groups, transposed convolution, and every order of derivative.
 
-use retrograd_tensor::{Error, Float, Geometry, Result, Shape, Sliding, Slot, Tensor};
+use retrograd_tensor::{Error, Finish, Float, Geometry, Result, Shape, Sliding, Slot, Tensor};
 
 use super::biased::{Biased, Plus};
 use crate::Var;
@@ -63,7 +63,7 @@ impl<T: Float> Op<T, 2> for Solve {
 
 impl<T: Float> Plus<T> for Solve {
     fn forward_plus(&self, operands: [&Tensor<T>; 2], bias: &Tensor<T>) -> Result<Tensor<T>> {
-        self.geometry.solve_plus(self.slot, operands, Some(bias))
+        self.geometry.solve_finished(self.slot, operands, &Finish::plus(Some(bias)))
     }
 
     /// A channel's number stands at every position.

@@ -2,14 +2,15 @@
 
 use rand::RngExt;
 use retrograd_autograd::{Parameter, Var};
-use retrograd_tensor::{Error, Float, Result, Tensor};
+use retrograd_tensor::{Error, Finish, Float, Result, Shape, Tensor};
 
 use crate::{Layer, module};
 
 /// A row: documentation with an example, the layer, its formula on a variable, and the function of a variable that is
-/// given for good if there is one. `x` has any shape, `y` the same.
+/// given for good and what a convolution does in passing if there are. `x` has any shape, `y` the same.
 macro_rules! activations {
-    ($($(#[$doc:meta])* $Type:ident: |$x:ident| $y:expr $(, in place $in_place:expr)?;)*) => {$(
+    ($($(#[$doc:meta])* $Type:ident: |$x:ident| $y:expr
+        $(, in place $in_place:expr)? $(, in passing $in_passing:expr)?;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct $Type;
@@ -25,6 +26,12 @@ macro_rules! activations {
             $(
                 fn in_place(&self) -> Option<fn(Var<T>) -> Var<T>> {
                     Some($in_place)
+                }
+            )?
+
+            $(
+                fn in_passing(&self, so_far: &Finish<T>, _: &Shape) -> Option<Finish<T>> {
+                    Some($in_passing(so_far))
                 }
             )?
         }
@@ -63,7 +70,7 @@ activations! {
     /// assert_eq!(y, Tensor::from([0.0, 0.0, 2.0]));
     /// # Ok::<(), retrograd_nn::Error>(())
     /// ```
-    ReLU: |x| x.relu(), in place Var::into_relu;
+    ReLU: |x| x.relu(), in place Var::into_relu, in passing Finish::rectified;
 
     /// y = min(max(0, x), 6); y' = 1 for 0 < x < 6, else 0.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU6.html)

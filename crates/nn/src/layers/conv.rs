@@ -2,11 +2,11 @@
 
 use rand::Rng;
 use retrograd_autograd::{Parameter, Var};
-use retrograd_tensor::{Error, Float, PaddingMode, Result, Shape, Sliding};
+use retrograd_tensor::{Error, Finish, Float, Geometry, PaddingMode, Result, Shape, Sliding, Slot};
 
 use super::linear::weight_and_bias;
 use crate::init::Init;
-use crate::{Layer, Size, module};
+use crate::{AnyLayer, Layer, Size, module};
 
 /// Cross-correlation: a kernel slides over the input, multiplying and adding.
 ///
@@ -256,5 +256,25 @@ impl<const D: usize, T: Float> Layer<T> for Conv<D, T> {
         let border = self.sliding.padding.map(|[before, after]| (signed(before), signed(after)));
         let unpadded = Sliding { padding: [[0; 2]; D], ..self.sliding };
         x.pad_with(&border, self.padding_mode)?.conv(&weight, bias.as_ref(), self.groups, unpadded)
+    }
+
+    fn with_next(&self, x: &Var<T>, next: &[AnyLayer<T>]) -> Option<(Var<T>, usize)> {
+        if x.tape().is_some() || x.rank() != D + 2 || self.padding_mode != PaddingMode::Zeros {
+            return None;
+        }
+        // An error is left to the layer that is called alone, which knows what to say.
+        let (weight, bias) = (self.weight.value(), self.bias.as_ref().map(Parameter::value));
+        let geometry =
+            Geometry::convolution("conv", x.shape(), weight.shape(), self.groups, self.sliding).ok()?;
+        let shape = geometry.shape(Slot::Output);
+        let (mut finish, mut passed) = (Finish::plus(bias), 0);
+        while let Some(more) = next.get(passed).and_then(|layer| layer.in_passing(&finish, &shape)) {
+            (finish, passed) = (more, passed + 1);
+        }
+        if passed == 0 {
+            return None;
+        }
+        let y = geometry.solve_finished(Slot::Output, [x.value(), weight], &finish).ok()?;
+        Some((Var::from(y), passed))
     }
 }

@@ -7,7 +7,7 @@
 //! of the shape of its weight. What they are is checked where it matters, in the forward pass.
 
 use retrograd_autograd::{Buffer, Change, Parameter, Tape, Var};
-use retrograd_tensor::{Error, Float, Moments, Result, Shape, Tensor};
+use retrograd_tensor::{Error, Finish, Float, Moments, Result, Shape, Tensor};
 
 use crate::{Layer, module};
 
@@ -186,10 +186,26 @@ fn on<T: Float>(parameter: Option<&Parameter<T>>, x: &Var<T>) -> Option<Var<T>> 
     parameter.map(|parameter| parameter.on(x))
 }
 
+impl<const D: usize, T: Float> BatchNorm<D, T> {
+    /// Whether the input may have so many axes.
+    fn takes(rank: usize) -> bool {
+        rank == D + 2 || (D == 1 && rank == 2)
+    }
+}
+
 impl<const D: usize, T: Float> Layer<T> for BatchNorm<D, T> {
+    fn in_passing(&self, so_far: &Finish<T>, shape: &Shape) -> Option<Finish<T>> {
+        let [mean, var] = self.running()?.map(Buffer::value);
+        if !Self::takes(shape.len()) || mean.shape()[..] != shape[1..2] {
+            return None;
+        }
+        let affine = [&self.weight, &self.bias].map(|parameter| parameter.as_ref().map(Parameter::value));
+        so_far.normalised([mean, var], self.eps, affine)
+    }
+
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
-        if x.rank() != D + 2 && !(D == 1 && x.rank() == 2) {
+        if !Self::takes(x.rank()) {
             let expected = if D == 1 { "2 or 3".to_string() } else { (D + 2).to_string() };
             let fact = format!("expected {expected} axes, found {}: {}", x.rank(), x.shape());
             return Err(Error::new("batch_norm", fact));

@@ -16,6 +16,7 @@ mod modules;
 mod naive;
 mod normalization;
 mod optim;
+mod passing;
 mod pins;
 mod pooling;
 mod schedulers;

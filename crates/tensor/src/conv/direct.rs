@@ -11,7 +11,7 @@
 use smallvec::SmallVec;
 
 use super::unfold::even;
-use super::{Geometry, PER_OPERATION, Slot, partial};
+use super::{Finish, Geometry, PER_OPERATION, Slot, partial};
 use crate::par;
 use crate::simd::{self, Level, Vector, Vectorised};
 use crate::storage::Storage;
@@ -124,11 +124,11 @@ impl Direct {
     }
 
     /// What the operands determine of the slot.
-    pub(super) fn solve(&self, [a, b]: [&[f32]; 2], bias: Option<&[f32]>, result: &mut [f32]) {
+    pub(super) fn solve(&self, [a, b]: [&[f32]; 2], finish: &Finish<f32>, result: &mut [f32]) {
         match self.slot {
-            Slot::Input => self.convolve(b, a, bias, result),
+            Slot::Input => self.convolve(b, a, finish, result),
             Slot::Weight => self.weight(a, b, result),
-            Slot::Output => self.convolve(a, b, bias, result),
+            Slot::Output => self.convolve(a, b, finish, result),
         }
     }
 
@@ -176,20 +176,22 @@ impl Direct {
     }
 
     /// y from x and w, or x from w and y.
-    fn convolve(&self, from: &[f32], w: &[f32], bias: Option<&[f32]>, to: &mut [f32]) {
+    fn convolve(&self, from: &[f32], w: &[f32], finish: &Finish<f32>, to: &mut [f32]) {
         let most = if self.level == Level::Avx512 { 8 } else { 4 };
         let rows = even(self.geo.out_channels, most);
         let weight = self.weights(w, rows);
+        let (begin, rest) = finish.begun();
         let mut first_sums = Storage::filled(self.geo.out_channels.next_multiple_of(rows), 0.0);
-        if let Some(bias) = bias {
-            first_sums.make_mut()[..bias.len()].copy_from_slice(bias);
+        if let Some(begin) = begin {
+            first_sums.make_mut()[..begin.len()].copy_from_slice(begin);
         }
         let (plane, depth) = (self.geo.out_plane(), self.geo.in_channels * self.taps.len());
         let image = self.geo.out_channels * plane;
         let panels = |x: &[f32], first: usize, to: &mut [f32]| {
             let panels = weight.chunks_exact(rows * depth).zip(first_sums.chunks_exact(rows)).skip(first);
-            for ((panel, bias), to) in panels.zip(to.chunks_mut(rows * plane)) {
-                self.convolve_channels(Planes { of: self, x, panel, bias, to }, rows);
+            for (nth, ((panel, begin), to)) in (first..).zip(panels.zip(to.chunks_mut(rows * plane))) {
+                self.convolve_channels(Planes { of: self, x, panel, begin, to: &mut *to }, rows);
+                rest.planes(nth * rows, to, plane);
             }
         };
         if self.geo.batch < FEW {
@@ -340,7 +342,7 @@ struct Planes<'a> {
     /// The taps of these channels; see [`Direct::weights`].
     panel: &'a [f32],
     /// What their sums begin with.
-    bias: &'a [f32],
+    begin: &'a [f32],
     /// The planes of these channels, or of the first of them.
     to: &'a mut [f32],
 }
@@ -353,11 +355,11 @@ impl<const R: usize, const S: usize> Vectorised for Rows<'_, R, S> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Planes { of, x, panel, bias, to } = self.0;
+        let Planes { of, x, panel, begin, to } = self.0;
         let (geo, taps, len) = (&of.geo, &of.taps[..], of.layout.len());
         let (plane, wide) = (geo.out_plane(), geo.axes[2].output);
         assert!(x.len() >= of.laid_out() + LANES && panel.len() == R * geo.in_channels * taps.len());
-        assert!(bias.len() == R && to.len().is_multiple_of(plane) && to.len() / plane <= R);
+        assert!(begin.len() == R && to.len().is_multiple_of(plane) && to.len() / plane <= R);
         let (rows, to) = (to.len() / plane, to.as_mut_ptr());
         let mut tile = [[[0.0f32; LANES]; S]; R];
         let mut line = 0;
@@ -376,7 +378,7 @@ impl<const R: usize, const S: usize> Vectorised for Rows<'_, R, S> {
                 }
                 let mut sums = [[V::zero(); S]; R];
                 for r in 0..R {
-                    sums[r] = [V::splat(&bias[r]); S];
+                    sums[r] = [V::splat(&begin[r]); S];
                 }
                 let (mut w, mut x) = (panel.as_ptr(), x.as_ptr().add(place));
                 for _ in 0..geo.in_channels {

@@ -10,6 +10,7 @@
 mod batched;
 #[cfg(target_arch = "x86_64")]
 mod direct;
+mod finish;
 mod geometry;
 mod multiply;
 mod partial;
@@ -24,17 +25,20 @@ mod winograd;
 #[cfg(test)]
 mod tests;
 
+pub use finish::Finish;
 pub use geometry::{Geometry, Sliding, Slot};
 pub use patches::Patches;
 
-use crate::{Element, Float, par, simd};
+#[cfg(target_arch = "x86_64")]
+use crate::simd;
+use crate::{Element, Float};
 use product::Product;
 
 /// Multiplications and additions that take the time of one simple operation (see [`par::GRAIN`]).
 const PER_OPERATION: usize = 8;
 
 /// Solves the trilinear form for `slot`: overwrites `result` with what the tensors in [`Slot::operands`]
-/// determine, plus a number for each channel of the input or output if there is a `bias`.
+/// determine, finished.
 ///
 /// # Panics
 /// If a slice is not as long as its slot's shape says.
@@ -42,7 +46,7 @@ pub(crate) fn solve<T: Float>(
     geo: &Geometry,
     slot: Slot,
     operands: [&[T]; 2],
-    bias: Option<&[T]>,
+    finish: &Finish<T>,
     result: &mut [T],
 ) {
     let [a, b] = operands;
@@ -52,9 +56,9 @@ pub(crate) fn solve<T: Float>(
     }
     if a.is_empty() || b.is_empty() || result.is_empty() {
         result.fill(T::ZERO);
-        return add_bias(geo, slot, bias, result);
+        return finish.all(result, plane(geo, slot));
     }
-    if T::solve_fast(geo, slot, operands, bias, result) {
+    if T::solve_fast(geo, slot, operands, finish, result) {
         return;
     }
     match slot {
@@ -62,24 +66,12 @@ pub(crate) fn solve<T: Float>(
         Slot::Weight => Product::new(geo).weight(a, b, result),
         Slot::Output => Product::new(geo).output(a, b, result),
     }
-    add_bias(geo, slot, bias, result);
+    finish.all(result, plane(geo, slot));
 }
 
-/// Adds a number to each plane of the input or output.
-fn add_bias<T: Float>(geo: &Geometry, slot: Slot, bias: Option<&[T]>, result: &mut [T]) {
-    let Some(bias) = bias else { return };
-    let plane = if slot == Slot::Input { geo.in_plane() } else { geo.out_plane() };
-    par::rows(result, plane, plane, |first, planes| {
-        simd::dispatch(
-            #[inline(always)]
-            || {
-                for (nth, plane) in planes.chunks_exact_mut(plane.max(1)).enumerate() {
-                    let bias = bias[(first + nth) % bias.len()];
-                    plane.iter_mut().for_each(|y| *y += bias);
-                }
-            },
-        );
-    });
+/// Elements of a plane of what is solved for, the input or the output.
+fn plane(geo: &Geometry, slot: Slot) -> usize {
+    if slot == Slot::Input { geo.in_plane() } else { geo.out_plane() }
 }
 
 /// Ways to solve the form that an element type has besides products with unfolded images.
@@ -90,10 +82,10 @@ pub trait Fast: Element {
         geo: &Geometry,
         slot: Slot,
         operands: [&[Self]; 2],
-        bias: Option<&[Self]>,
+        finish: &Finish<Self>,
         result: &mut [Self],
     ) -> bool {
-        let _ = (geo, slot, operands, bias, result);
+        let _ = (geo, slot, operands, finish, result);
         false
     }
 }
@@ -106,16 +98,18 @@ impl Fast for f32 {
         geo: &Geometry,
         slot: Slot,
         operands: [&[f32]; 2],
-        bias: Option<&[f32]>,
+        finish: &Finish<f32>,
         result: &mut [f32],
     ) -> bool {
         let level = simd::level();
         if let Some(winograd) = winograd::Winograd::new(geo, slot, level) {
-            winograd.solve(operands, bias, result);
+            winograd.solve(operands, finish, result);
         } else if let Some(batched) = batched::Batched::new(geo, slot, level) {
-            batched.solve(operands, bias, result);
+            let (begin, rest) = finish.begun();
+            batched.solve(operands, begin, result);
+            rest.all(result, plane(geo, slot));
         } else if let Some(direct) = direct::Direct::new(geo, slot, level) {
-            direct.solve(operands, bias, result);
+            direct.solve(operands, finish, result);
         } else {
             return false;
         }

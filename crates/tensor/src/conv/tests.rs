@@ -2,7 +2,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
-use crate::{Result, with_threads};
+use crate::{Result, Tensor, with_threads};
 
 /// F's terms, one by one: calls `term(x index, w index, y index)` for each.
 fn for_each_term(geo: &Geometry, mut term: impl FnMut(usize, usize, usize)) {
@@ -56,7 +56,7 @@ fn naive(geo: &Geometry, slot: Slot, a: &[f64], b: &[f64]) -> Vec<f64> {
 
 fn solved<T: Float>(geo: &Geometry, slot: Slot, a: &[T], b: &[T]) -> Vec<T> {
     let mut result = vec![T::NAN; numel(geo, slot)];
-    solve(geo, slot, [a, b], None, &mut result);
+    solve(geo, slot, [a, b], &Finish::plus(None), &mut result);
     result
 }
 
@@ -314,11 +314,12 @@ fn numbers_that_overflow_are_errors() {
 }
 
 #[test]
-fn a_bias_is_added_to_every_position_of_its_channel_whatever_the_way() {
+fn every_position_is_finished_by_its_channel_whatever_the_way() {
     let mut rng = StdRng::seed_from_u64(13);
     for (input, weight) in [
         ([3, 4, 9, 9], [6, 4, 3, 3]),
         ([2, 17, 12, 9], [19, 17, 3, 3]),
+        ([5, 17, 32, 30], [19, 17, 3, 3]),
         ([2, 3, 7, 5], [9, 3, 1, 1]),
         ([30, 5, 9, 7], [6, 5, 3, 2]),
         ([0, 3, 7, 5], [9, 3, 3, 3]),
@@ -329,13 +330,33 @@ fn a_bias_is_added_to_every_position_of_its_channel_whatever_the_way() {
                 noise(&mut rng, numel(&geo, slot)).into_iter().map(|x| x as f32).collect::<Vec<_>>()
             });
             let shape = geo.shape(slot);
-            let bias: Vec<f32> = (0..shape[1]).map(|c| c as f32).collect();
-            let mut with = vec![f32::NAN; shape.numel()];
-            solve(&geo, slot, [&a, &b], Some(&bias), &mut with);
+            let by_channel = |f: fn(f32) -> f32| {
+                let values: Vec<f32> = (0..shape[1]).map(|c| f(c as f32)).collect();
+                Tensor::from_vec(values, [shape[1]]).unwrap()
+            };
+            // 2·(Σ + c − 1) + 0.5 where there is all of it.
+            let plus = Finish::plus(Some(&by_channel(|c| c)));
+            let ones = by_channel(|_| 1.0);
+            let normal = |finish: &Finish<f32>| {
+                let [two, half] = [by_channel(|_| 2.0), by_channel(|_| 0.5)];
+                finish.normalised([&ones, &ones], 0.0, [Some(&two), Some(&half)]).unwrap()
+            };
             let plane: usize = shape[2..].iter().product();
-            for (i, (with, without)) in with.iter().zip(solved(&geo, slot, &a, &b)).enumerate() {
-                assert!((with - without - bias[i / plane % bias.len()]).abs() < 1e-4, "{slot:?} of {geo:?}");
-            }
+            let sums = solved(&geo, slot, &a, &b);
+            let check = |finish: Finish<f32>, expected: fn(f32, f32) -> f32| {
+                let mut found = vec![f32::NAN; shape.numel()];
+                solve(&geo, slot, [&a, &b], &finish, &mut found);
+                for (i, (found, &sum)) in found.iter().zip(&sums).enumerate() {
+                    let channel = (i / plane % shape[1]) as f32;
+                    assert!((found - expected(sum, channel)).abs() < 2e-4, "{slot:?} of {geo:?}");
+                }
+            };
+            check(normal(&Finish::plus(None)), |sum, _| 2.0 * (sum - 1.0) + 0.5);
+            check(Finish::plus(None).rectified(), |sum, _| sum.max(0.0));
+            check(plus.rectified(), |sum, c| (sum + c).max(0.0));
+            check(normal(&plus).rectified(), |sum, c| (2.0 * (sum + c - 1.0) + 0.5).max(0.0));
+            check(normal(&normal(&plus)), |sum, c| 2.0 * (2.0 * (sum + c - 1.0) - 0.5) + 0.5);
+            check(plus, |sum, c| sum + c);
         }
     }
 }
@@ -379,13 +400,13 @@ fn assert_exact(
 #[cfg(target_arch = "x86_64")]
 const WINOGRAD: Algorithm = |geo, slot, level, operands, result| {
     let algorithm = winograd::Winograd::new(geo, slot, level);
-    algorithm.map(|algorithm| algorithm.solve(operands, None, result)).is_some()
+    algorithm.map(|algorithm| algorithm.solve(operands, &Finish::plus(None), result)).is_some()
 };
 
 #[cfg(target_arch = "x86_64")]
 const DIRECT: Algorithm = |geo, slot, level, operands, result| {
     let algorithm = direct::Direct::new(geo, slot, level);
-    algorithm.map(|algorithm| algorithm.solve(operands, None, result)).is_some()
+    algorithm.map(|algorithm| algorithm.solve(operands, &Finish::plus(None), result)).is_some()
 };
 
 #[cfg(target_arch = "x86_64")]

@@ -34,6 +34,8 @@ pub(crate) trait Vector: Copy {
     }
     /// `self · factor + term`, rounded once.
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// The larger of both; `self` where one is NaN.
+    unsafe fn at_least(self, other: Self) -> Self;
     /// The sum of the lanes, in an order of its own that is always the same.
     unsafe fn sum(self) -> f32;
     /// The four columns of a matrix of as many rows as there are lanes, `step` elements apart.
@@ -97,6 +99,11 @@ impl Vector for __m512 {
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
         // SAFETY: as above.
         unsafe { _mm512_fmadd_ps(self, factor, term) }
+    }
+    #[inline(always)]
+    unsafe fn at_least(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm512_max_ps(other, self) }
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {
@@ -185,6 +192,11 @@ impl Vector for __m256 {
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
         // SAFETY: as above.
         unsafe { _mm256_fmadd_ps(self, factor, term) }
+    }
+    #[inline(always)]
+    unsafe fn at_least(self, other: Self) -> Self {
+        // SAFETY: as above.
+        unsafe { _mm256_max_ps(other, self) }
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {

@@ -7,6 +7,7 @@ use super::layout::{Matrices, Strip};
 use super::transform::{self, on_both_sides};
 use super::weight::Weights;
 use super::{ELEMENTS, LANES, Segment, TILE, WINDOW, Winograd};
+use crate::conv::Finish;
 use crate::gemm::{self, MatMut, Operand, Write};
 use crate::par::{self, Shared};
 use crate::simd::{self, Vector, Vectorised};
@@ -14,20 +15,25 @@ use crate::storage::Storage;
 
 impl Winograd {
     /// y from x and w, or x from w and y.
-    pub(super) fn convolve(&self, from: &[f32], w: &[f32], bias: Option<&[f32]>, to: &mut [f32]) {
-        let mut lanes = Storage::filled(self.written.lanes(), 0.0);
-        if let Some(bias) = bias {
-            lanes.make_mut()[..bias.len()].copy_from_slice(bias);
-        }
-        let (bias, to) = (&lanes[..], &Shared::new(to));
+    pub(super) fn convolve(&self, from: &[f32], w: &[f32], finish: &Finish<f32>, to: &mut [f32]) {
+        let lanes = |of_channels: Option<&[f32]>, otherwise| {
+            let mut lanes = Storage::filled(self.written.lanes(), otherwise);
+            if let Some(values) = of_channels {
+                lanes.make_mut()[..values.len()].copy_from_slice(values);
+            }
+            lanes
+        };
+        let ([scale, shift], floor) = finish.parts();
+        let (scale, shift) = (lanes(scale, 1.0), lanes(shift, 0.0));
+        let (finish, to) = (Lanes { scale: &scale, shift: &shift, floor }, &Shared::new(to));
         match self.part {
-            Some(part) => self.convolve_parts(part, from, w, bias, to),
-            None => self.convolve_blocks(from, w, bias, to),
+            Some(part) => self.convolve_parts(part, from, w, finish, to),
+            None => self.convolve_blocks(from, w, finish, to),
         }
     }
 
     /// Block by block of tiles: the weight is transformed once for all.
-    fn convolve_blocks(&self, from: &[f32], w: &[f32], bias: &[f32], to: &Shared<'_, f32>) {
+    fn convolve_blocks(&self, from: &[f32], w: &[f32], finish: Lanes<'_>, to: &Shared<'_, f32>) {
         let (read, lanes) = (self.read.channels, self.written.lanes());
         let mut weight = Storage::unspecified(Matrices::len(read, lanes));
         let weight = Matrices::apart(&mut weight.make_mut(), read, lanes);
@@ -38,13 +44,13 @@ impl Winograd {
             simd::vectorised(self.level, Weights { of: self, read: 0..read, written, w, to: &shared, at });
         });
         par::tasks(self.blocks(), par::GRAIN, |block| {
-            simd::vectorised(self.level, Block { of: self, block, from, weight: &weight, bias, to });
+            simd::vectorised(self.level, Block { of: self, block, from, weight: &weight, finish, to });
         });
     }
 
     /// Part by part of the written channels, or of the tiles. Of channels, a core reads its part of the weight only, and
     /// what it writes is where it wrote before, in the results as in its memory: little goes from core to core.
-    fn convolve_parts(&self, part: usize, from: &[f32], w: &[f32], bias: &[f32], to: &Shared<'_, f32>) {
+    fn convolve_parts(&self, part: usize, from: &[f32], w: &[f32], finish: Lanes<'_>, to: &Shared<'_, f32>) {
         let (tiles, blocks) = (self.tiles_of(0), self.blocks());
         // Rows of the weight at a time: they take no more of the cache than the sums that they are added to.
         let depth = tiles.min(self.read.channels).next_multiple_of(LANES);
@@ -55,10 +61,18 @@ impl Winograd {
             let channels = first..self.written.channels.min(first + part);
             simd::vectorised(
                 self.level,
-                Part { of: self, block, channels, depth, from, w, bias, to, memory },
+                Part { of: self, block, channels, depth, from, w, finish, to, memory },
             );
         });
     }
+}
+
+/// What is done to every result: a [`Finish`] in vectors of channels.
+#[derive(Clone, Copy)]
+struct Lanes<'a> {
+    scale: &'a [f32],
+    shift: &'a [f32],
+    floor: f32,
 }
 
 /// A block of tiles of a convolution, all channels of it.
@@ -67,8 +81,7 @@ struct Block<'a> {
     block: usize,
     from: &'a [f32],
     weight: &'a Matrices<'a>,
-    /// What is added to every result, a number for each lane.
-    bias: &'a [f32],
+    finish: Lanes<'a>,
     to: &'a Shared<'a, f32>,
 }
 
@@ -77,7 +90,7 @@ impl Vectorised for Block<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { of, block, from, weight, bias, to } = self;
+        let Self { of, block, from, weight, finish, to } = self;
         let (tiles, channels) = (of.tiles_of(block), of.written.channels);
         let [mut a, mut c, mut strip] = of.memory(tiles, of.written.lanes()).map(Storage::unspecified);
         let mut windows = Matrices::apart(&mut a.make_mut(), tiles, of.read.lanes());
@@ -93,7 +106,7 @@ impl Vectorised for Block<'_> {
             gemm::multiply_at(of.level, Operand::View(a), Operand::View(b), c, Write::Overwrite);
         }
         // SAFETY: as above; no other block has these tiles.
-        unsafe { of.results::<V>(block, &products, 0..channels, bias, to, memory) };
+        unsafe { of.results::<V>(block, &products, 0..channels, finish, to, memory) };
     }
 }
 
@@ -106,7 +119,7 @@ struct Part<'a> {
     depth: usize,
     from: &'a [f32],
     w: &'a [f32],
-    bias: &'a [f32],
+    finish: Lanes<'a>,
     to: &'a Shared<'a, f32>,
     memory: &'a mut [f32],
 }
@@ -116,7 +129,7 @@ impl Vectorised for Part<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { of, block, channels, depth, from, w, bias, to, mut memory } = self;
+        let Self { of, block, channels, depth, from, w, finish, to, mut memory } = self;
         let (tiles, all) = (of.tiles_of(block), of.read.channels);
         let mut windows = Matrices::woven(&mut memory, tiles, of.read.lanes());
         let mut products = Matrices::woven(&mut memory, tiles, LANES);
@@ -137,7 +150,7 @@ impl Vectorised for Part<'_> {
                 }
             }
             // SAFETY: as above; no other part has these channels of these tiles.
-            unsafe { of.results::<V>(block, &products, written, bias, to, memory) };
+            unsafe { of.results::<V>(block, &products, written, finish, to, memory) };
         }
     }
 }
@@ -231,7 +244,7 @@ impl Winograd {
         block: usize,
         products: &Matrices<'_>,
         channels: Range<usize>,
-        bias: &[f32],
+        finish: Lanes<'_>,
         to: &Shared<'_, f32>,
         memory: &mut [f32],
     ) {
@@ -248,14 +261,20 @@ impl Winograd {
                     unsafe {
                         let from = products.values.as_ptr().add((tile + t) * products.row + lane);
                         let to = strip.values.as_mut_ptr().add(at + lane);
-                        let bias = V::load(bias[channels.start + lane..][..V::LANES].as_ptr());
+                        let of_lanes =
+                            |values: &[f32]| V::load(values[channels.start + lane..][..V::LANES].as_ptr());
+                        let (scale, shift) = (of_lanes(finish.scale), of_lanes(finish.shift));
+                        let floor = V::splat(&finish.floor);
                         on_both_sides(
                             #[inline(always)]
                             |m| transform::results::<V>(m),
                             #[inline(always)]
                             |i, j| V::load(from.add((i * WINDOW + j) * products.step)),
                             #[inline(always)]
-                            |i, j, y| y.add(bias).store(to.add(i * row_step + j * col_step)),
+                            |i, j, y| {
+                                let y = y.mul_add(scale, shift).at_least(floor);
+                                y.store(to.add(i * row_step + j * col_step));
+                            },
                         );
                     }
                 }

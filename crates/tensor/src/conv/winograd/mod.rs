@@ -19,7 +19,7 @@ mod transform;
 mod weight;
 
 use super::unfold::even;
-use super::{Geometry, Slot};
+use super::{Finish, Geometry, Slot};
 use crate::simd::Level;
 use layout::Matrices;
 
@@ -141,11 +141,11 @@ impl Winograd {
     }
 
     /// What the operands determine of the slot.
-    pub(super) fn solve(&self, [a, b]: [&[f32]; 2], bias: Option<&[f32]>, result: &mut [f32]) {
+    pub(super) fn solve(&self, [a, b]: [&[f32]; 2], finish: &Finish<f32>, result: &mut [f32]) {
         match self.slot {
-            Slot::Input => self.convolve(b, a, bias, result),
+            Slot::Input => self.convolve(b, a, finish, result),
             Slot::Weight => self.weight(a, b, result),
-            Slot::Output => self.convolve(a, b, bias, result),
+            Slot::Output => self.convolve(a, b, finish, result),
         }
     }
 
