@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::Location;
 
 use retrograd_autograd::{Tape, Var};
-use retrograd_tensor::{Error, Finish, Float, Result, Shape, Tensor};
+use retrograd_tensor::{Error, Finish, Float, Result, Tensor};
 
 use crate::{Item, ItemMut, Module, Path};
 
@@ -33,10 +33,10 @@ pub trait Layer<T: Float = f32>: Module<T> {
         None
     }
 
-    /// How the sums of a convolution are to be finished to give what this layer, evaluated, makes of results of this
-    /// shape that are finished so; if it is a function of that kind, and would not fail.
-    fn in_passing(&self, so_far: &Finish<T>, shape: &Shape) -> Option<Finish<T>> {
-        let _ = (so_far, shape);
+    /// How the sums of a convolution are to be finished to give what this layer, evaluated, makes of results of so many
+    /// axes and channels that are finished so; if it is a function of that kind, and would not fail.
+    fn in_passing(&self, so_far: &Finish<T>, axes: usize, channels: usize) -> Option<Finish<T>> {
+        let _ = (so_far, axes, channels);
         None
     }
 
@@ -68,8 +68,8 @@ impl<T: Float, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
         (**self).with_next(x, next)
     }
 
-    fn in_passing(&self, so_far: &Finish<T>, shape: &Shape) -> Option<Finish<T>> {
-        (**self).in_passing(so_far, shape)
+    fn in_passing(&self, so_far: &Finish<T>, axes: usize, channels: usize) -> Option<Finish<T>> {
+        (**self).in_passing(so_far, axes, channels)
     }
 }
 

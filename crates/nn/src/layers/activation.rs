@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 use retrograd_autograd::{Parameter, Var};
-use retrograd_tensor::{Error, Finish, Float, Result, Shape, Tensor};
+use retrograd_tensor::{Error, Finish, Float, Result, Tensor};
 
 use crate::{Layer, module};
 
@@ -30,7 +30,7 @@ macro_rules! activations {
             )?
 
             $(
-                fn in_passing(&self, so_far: &Finish<T>, _: &Shape) -> Option<Finish<T>> {
+                fn in_passing(&self, so_far: &Finish<T>, _: usize, _: usize) -> Option<Finish<T>> {
                     Some($in_passing(so_far))
                 }
             )?

@@ -262,18 +262,18 @@ impl<const D: usize, T: Float> Layer<T> for Conv<D, T> {
         if x.tape().is_some() || x.rank() != D + 2 || self.padding_mode != PaddingMode::Zeros {
             return None;
         }
-        // An error is left to the layer that is called alone, which knows what to say.
         let (weight, bias) = (self.weight.value(), self.bias.as_ref().map(Parameter::value));
-        let geometry =
-            Geometry::convolution("conv", x.shape(), weight.shape(), self.groups, self.sliding).ok()?;
-        let shape = geometry.shape(Slot::Output);
+        let (axes, &channels) = (x.rank(), weight.shape().first()?);
         let (mut finish, mut passed) = (Finish::plus(bias), 0);
-        while let Some(more) = next.get(passed).and_then(|layer| layer.in_passing(&finish, &shape)) {
+        while let Some(more) = next.get(passed).and_then(|layer| layer.in_passing(&finish, axes, channels)) {
             (finish, passed) = (more, passed + 1);
         }
         if passed == 0 {
             return None;
         }
+        // An error is left to the layer that is called alone, which knows what to say.
+        let geometry =
+            Geometry::convolution("conv", x.shape(), weight.shape(), self.groups, self.sliding).ok()?;
         let y = geometry.solve_finished(Slot::Output, [x.value(), weight], &finish).ok()?;
         Some((Var::from(y), passed))
     }

@@ -194,9 +194,9 @@ impl<const D: usize, T: Float> BatchNorm<D, T> {
 }
 
 impl<const D: usize, T: Float> Layer<T> for BatchNorm<D, T> {
-    fn in_passing(&self, so_far: &Finish<T>, shape: &Shape) -> Option<Finish<T>> {
+    fn in_passing(&self, so_far: &Finish<T>, axes: usize, channels: usize) -> Option<Finish<T>> {
         let [mean, var] = self.running()?.map(Buffer::value);
-        if !Self::takes(shape.len()) || mean.shape()[..] != shape[1..2] {
+        if !Self::takes(axes) || mean.shape()[..] != [channels] {
             return None;
         }
         let affine = [&self.weight, &self.bias].map(|parameter| parameter.as_ref().map(Parameter::value));
