@@ -218,11 +218,8 @@ impl Batched {
         let blocks = of_group.div_ceil(self.channels);
         let plane: usize = extents.iter().product();
         let lines = extents[0] * extents[1];
-        // Few images are divided by lines too, by four of these at a time: where a line is a multiple of four, what is
-        // written begins with a line of the cache.
-        let divided = PARTS.div_ceil(self.vectors().max(1) * self.geo.groups * blocks);
-        let each = lines.div_ceil(divided).next_multiple_of(4);
-        let parts = lines.div_ceil(each);
+        // Few images are divided by lines too.
+        let parts = PARTS.div_ceil(self.vectors().max(1) * self.geo.groups * blocks).min(lines);
         let plan = Plan {
             of: self,
             sights,
@@ -244,7 +241,7 @@ impl Batched {
                 let (group, block, part) = (task / parts / blocks, task / parts % blocks, task % parts);
                 let first = block * self.channels;
                 let channels = self.channels.min(of_group - first);
-                let lines = part * each..lines.min((part + 1) * each);
+                let lines = part * lines / parts..(part + 1) * lines / parts;
                 let [start, found] = [lines.start, lines.len()].map(|lines| lines * extents[2]);
                 // Whole channels follow each other.
                 let span = if parts == 1 { channels * plane } else { found };
