@@ -24,17 +24,20 @@ pub trait Layer<T: Float = f32>: Module<T> {
         None
     }
 
-    /// The output of this layer and of as many of the `next` ones as it computes in passing, and how many these are;
-    /// nothing where it should be called alone. A [convolution](crate::Conv) has them say what they make of its results
-    /// ([`in_passing`](Self::in_passing)), where nothing is recorded and so nobody sees what is between.
-    /// [`Sequential`](crate::Sequential) asks its layers.
-    fn with_next(&self, x: &Var<T>, next: &[AnyLayer<T>]) -> Option<(Var<T>, usize)> {
+    /// The output of this layer and of the first of the `next` ones, which it computes in passing, and those that are
+    /// left; None, which is always right, where it is to be called alone.
+    ///
+    /// [`Sequential`](crate::Sequential) asks its layers. A [convolution](crate::Conv) has the next ones say what they
+    /// make of its results ([`in_passing`](Self::in_passing)), where nothing is recorded and so nobody sees what is
+    /// between. Results may differ from those of the layers one by one in the last digits.
+    fn with_next<'a>(&self, x: &Var<T>, next: &'a [AnyLayer<T>]) -> Option<(Var<T>, &'a [AnyLayer<T>])> {
         let _ = (x, next);
         None
     }
 
-    /// How the sums of a convolution are to be finished to give what this layer, evaluated, makes of results of so many
-    /// axes and channels that are finished so; if it is a function of that kind, and would not fail.
+    /// The [`Finish`] of a convolution that does what `so_far` does and then what this layer does in evaluation. `axes`
+    /// and `channels` are those of the convolution's output. None, which is always right, if this layer is no such
+    /// function or would refuse that input.
     fn in_passing(&self, so_far: &Finish<T>, axes: usize, channels: usize) -> Option<Finish<T>> {
         let _ = (so_far, axes, channels);
         None
@@ -50,8 +53,8 @@ pub trait Layer<T: Float = f32>: Module<T> {
     }
 }
 
-/// A layer of any kind.
-pub type AnyLayer<T> = Box<dyn Layer<T> + Send + Sync>;
+/// A boxed layer, as a [`Sequential`] holds it.
+pub type AnyLayer<T = f32> = Box<dyn Layer<T> + Send + Sync>;
 
 impl<T: Float, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
     #[track_caller]
@@ -64,7 +67,7 @@ impl<T: Float, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
         (**self).in_place()
     }
 
-    fn with_next(&self, x: &Var<T>, next: &[AnyLayer<T>]) -> Option<(Var<T>, usize)> {
+    fn with_next<'a>(&self, x: &Var<T>, next: &'a [AnyLayer<T>]) -> Option<(Var<T>, &'a [AnyLayer<T>])> {
         (**self).with_next(x, next)
     }
 
@@ -159,12 +162,13 @@ impl<T: Float> Layer<T> for Sequential<T> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         let line = Location::caller();
-        let (mut y, mut i) = (x.clone(), 0);
-        while let [layer, next @ ..] = &self.layers[i..] {
-            if let Some((output, passed)) = layer.with_next(&y, next) {
-                (y, i) = (output, i + 1 + passed);
+        let (mut y, mut left) = (x.clone(), &self.layers[..]);
+        while let [layer, next @ ..] = left {
+            if let Some(passed) = layer.with_next(&y, next) {
+                (y, left) = passed;
                 continue;
             }
+            let i = self.layers.len() - left.len();
             let tape = y.tape().cloned();
             let forward = || match layer.in_place() {
                 Some(overwrite) => Ok(overwrite(y)),
@@ -175,7 +179,7 @@ impl<T: Float> Layer<T> for Sequential<T> {
                 None => forward(),
             }
             .map_err(|error| blame(error.within(i), line))?;
-            i += 1;
+            left = next;
         }
         Ok(y)
     }

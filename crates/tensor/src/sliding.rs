@@ -15,12 +15,11 @@ impl Geometry {
         self.solve_finished(slot, operands, &Finish::plus(None))
     }
 
-    /// As [`solve`](Self::solve), with something done to each number while it is at hand: where a bias is added to a
-    /// convolution (the output) or a transposed one (the input). It costs next to nothing, where it is a pass of its
-    /// own afterwards.
+    /// As [`solve`](Self::solve), with every sum [finished](Finish) while it is at hand, which costs next to nothing: so
+    /// a bias is added to the output of a convolution, or to the input, the result of a transposed one.
     ///
     /// # Errors
-    /// As [`solve`](Self::solve), and if there is not one number for each channel, or the weight is solved for.
+    /// As [`solve`](Self::solve), and if the finish has not one number for each channel, or there is one for a weight.
     #[track_caller]
     pub fn solve_finished<T: Float>(
         &self,
@@ -33,7 +32,7 @@ impl Geometry {
         }
         let shape = self.shape(slot);
         if slot == Slot::Weight && !finish.is_nothing() {
-            return Err(Error::new("conv", "a weight has no channels that something is done to"));
+            return Err(Error::new("conv", "a weight cannot be finished: it has no channels of results"));
         }
         for of_channels in finish.by_channel() {
             expect_shape("conv", of_channels, &Shape::from([shape[1]]))?;

@@ -258,23 +258,25 @@ impl<const D: usize, T: Float> Layer<T> for Conv<D, T> {
         x.pad_with(&border, self.padding_mode)?.conv(&weight, bias.as_ref(), self.groups, unpadded)
     }
 
-    fn with_next(&self, x: &Var<T>, next: &[AnyLayer<T>]) -> Option<(Var<T>, usize)> {
+    fn with_next<'a>(&self, x: &Var<T>, next: &'a [AnyLayer<T>]) -> Option<(Var<T>, &'a [AnyLayer<T>])> {
         if x.tape().is_some() || x.rank() != D + 2 || self.padding_mode != PaddingMode::Zeros {
             return None;
         }
         let (weight, bias) = (self.weight.value(), self.bias.as_ref().map(Parameter::value));
         let (axes, &channels) = (x.rank(), weight.shape().first()?);
-        let (mut finish, mut passed) = (Finish::plus(bias), 0);
-        while let Some(more) = next.get(passed).and_then(|layer| layer.in_passing(&finish, axes, channels)) {
-            (finish, passed) = (more, passed + 1);
+        let (mut finish, mut left) = (Finish::plus(bias), next);
+        while let [layer, next @ ..] = left
+            && let Some(more) = layer.in_passing(&finish, axes, channels)
+        {
+            (finish, left) = (more, next);
         }
-        if passed == 0 {
+        if left.len() == next.len() {
             return None;
         }
         // An error is left to the layer that is called alone, which knows what to say.
         let geometry =
             Geometry::convolution("conv", x.shape(), weight.shape(), self.groups, self.sliding).ok()?;
         let y = geometry.solve_finished(Slot::Output, [x.value(), weight], &finish).ok()?;
-        Some((Var::from(y), passed))
+        Some((Var::from(y), left))
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of the sums of a convolution: y = max(scale·Σ + shift, floor), scale and shift by channel.
+//! What becomes of the sums of a convolution.
 //!
 //! A bias is a shift. A normalisation with given moments is a scale and a shift, a rectifier a floor: where they
 //! follow a convolution and nobody wants to know what is between, they cost next to nothing here, and a pass over
@@ -8,7 +8,17 @@ use crate::simd::dispatch;
 use crate::{Element, Float, Tensor, par};
 
 /// What is done to every sum of a convolution while it is at hand: y = max(scale·Σ + shift, floor), with a scale and a
-/// shift for each channel.
+/// shift for each channel; NaN stays NaN.
+///
+/// ```
+/// # use retrograd_tensor::{Finish, Geometry, Sliding, Slot, Tensor};
+/// let geometry = Geometry::convolution("conv", &[1, 1, 3], &[1, 1, 1], 1, Sliding::<1>::default())?;
+/// let (x, w) = (Tensor::from([[[1.0, 2.0, 3.0]]]), Tensor::from([[[1.0]]]));
+/// let finish = Finish::plus(Some(&Tensor::from([-2.0]))).rectified();
+/// let y = geometry.solve_finished(Slot::Output, [&x, &w], &finish)?;
+/// assert_eq!(y, Tensor::from([[[0.0, 0.0, 1.0]]]));
+/// # Ok::<(), retrograd_tensor::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Finish<T: Element = f32> {
     scale: Option<Tensor<T>>,

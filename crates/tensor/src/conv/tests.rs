@@ -479,11 +479,6 @@ fn convolution_of_many_images_at_a_time_is_the_same_for_every_extent_and_level()
         (16, 1, [5, 3], [6, 15], [1, 7], 3, 4, 1),
         (80, 1, [2, 2], [7, 4], [2, 2], 1, 1, 1),
         (32, 1, [3, 4], [9, 9], [2, 3], 3, 2, 4),
-        // Lines that are transformed.
-        (33, 1, [12, 15], [10, 15], [3, 3], 1, 1, 1),
-        (16, 2, [24, 18], [5, 28], [3, 3], 2, 1, 1),
-        (47, 1, [9, 11], [7, 13], [2, 5], 4, 1, 1),
-        (14, 1, [13, 12], [1, 31], [1, 5], 0, 1, 1),
     ] {
         let sliding = Sliding { stride: [stride; 2], dilation: [dilation; 2], padding: [[padding; 2]; 2] };
         let weight = [k, c / groups, tall, long];
@@ -491,7 +486,34 @@ fn convolution_of_many_images_at_a_time_is_the_same_for_every_extent_and_level()
         met += assert_exact(&geo, &mut rng, BATCHED, solved, 2e-6)[0];
     }
     let levels = crate::simd::Level::available().len() - 1;
-    assert!(met >= 32 * levels, "it was used {met} times on {levels} levels");
+    assert!(met >= 20 * levels, "it was used {met} times on {levels} levels");
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn convolution_by_transformed_lines_is_the_same_for_every_extent_and_level() {
+    let mut rng = StdRng::seed_from_u64(16);
+    let wide = |padding| Sliding { padding: [[1, 0], padding], ..Sliding::default() };
+    let mut geometries: Vec<Geometry> = [
+        (45, 1, [12, 15], [10, 15], [3, 3], wide([1, 1])),
+        (16, 2, [24, 18], [5, 28], [3, 3], wide([2, 0])),
+        (47, 1, [9, 11], [7, 13], [2, 5], wide([4, 1])),
+        (14, 1, [13, 12], [1, 31], [1, 5], wide([0, 3])),
+        (27, 1, [8, 9], [9, 11], [3, 5], Sliding { stride: [2, 1], ..wide([2, 2]) }),
+        (16, 1, [9, 8], [12, 10], [2, 3], Sliding { dilation: [3, 1], ..wide([1, 2]) }),
+        (16, 1, [9, 8], [6, 10], [2, 3], wide([3, 3])), // a border wider than the taps reach: not transformed
+    ]
+    .map(|(batch, groups, [c, k], [h, w], [tall, long], sliding)| {
+        Geometry::convolution("test", &[batch, c, h, w], &[k, c / groups, tall, long], groups, sliding)
+            .unwrap()
+    })
+    .into();
+    let deep = Sliding { padding: [[1, 0], [0, 1], [2, 1]], ..Sliding::default() };
+    geometries.push(Geometry::convolution("test", &[30, 7, 3, 4, 12], &[8, 7, 2, 2, 3], 1, deep).unwrap());
+    for geo in geometries {
+        let [used, all] = assert_exact(&geo, &mut rng, BATCHED, naive, 4e-6);
+        assert_eq!(used, all, "not for {geo:?}");
+    }
 }
 
 #[test]

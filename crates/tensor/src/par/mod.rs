@@ -208,7 +208,7 @@ pub(crate) fn rows<T: Send>(out: &mut [T], row: usize, cost: usize, work: impl F
     const LINE: usize = 16;
     let row = row.max(1);
     let mut each = each(out.len().div_ceil(row), cost);
-    if row < LINE {
+    if row < LINE && each > LINE {
         each = each.next_multiple_of(LINE);
     }
     chunks(out, row * each, |i, c| work(i * each, c));
@@ -233,5 +233,40 @@ pub(crate) fn chunks2<T: Send, U: Send>(
     match threads() {
         1 => (0..tasks).for_each(task),
         _ => team(|team| team.run(tasks, &task)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_are_as_many_for_every_thread_and_as_even_as_can_be() {
+        let shares = |threads: usize, count: usize, cost: usize| {
+            let each = with_threads(threads, || each(count, cost)).unwrap();
+            (each, count.div_ceil(each))
+        };
+        assert_eq!(shares(2, 0, 5), (1, 0));
+        assert_eq!(shares(2, 100, 10), (100, 1), "too little for a second thread");
+        assert_eq!(shares(2, 301_056, 1), (30_106, 10));
+        assert_eq!(shares(3, 301_056, 1), (33_451, 9));
+        assert_eq!(shares(64, 301_056, 1), (30_106, 10), "fewer tasks than threads");
+        assert_eq!(shares(2, 5, GRAIN / 2), (1, 5), "few things, one by one");
+        assert_eq!(shares(2, 7, usize::MAX), (1, 7));
+    }
+
+    #[test]
+    fn a_few_costly_rows_are_a_task_each() {
+        let tasks = |rows_of: usize, cost: usize| {
+            let count = std::sync::atomic::AtomicUsize::new(0);
+            let work = |_, _: &mut [f32]| {
+                count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            };
+            with_threads(2, || rows(&mut vec![0.0; rows_of], 1, cost, work)).unwrap();
+            count.into_inner()
+        };
+        assert_eq!(tasks(12, 2 * GRAIN), 12);
+        assert_eq!(tasks(1000, 1), 1);
+        assert_eq!(tasks(2 * GRAIN, 1), 2);
     }
 }

@@ -164,7 +164,9 @@ impl Planes {
         let (input, reaches, steps) = (geo.in_extents(), geo.reaches(), geo.steps());
         let pairs = |axis: usize| {
             let pair = |(o, r): (usize, &Reach)| r.start == 2 * o && r.end == 2 * o + 2;
-            steps[axis] == 1 && reaches[axis].iter().enumerate().all(pair)
+            steps[axis] == 1
+                && reaches[axis].len() == input[axis] / 2
+                && reaches[axis].iter().enumerate().all(pair)
         };
         let whole = |axis: usize| {
             steps[axis] == 1 && matches!(reaches[axis][..], [r] if r.start == 0 && r.end == input[axis])

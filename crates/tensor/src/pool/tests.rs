@@ -227,6 +227,30 @@ fn squares_side_by_side_are_added_by_columns_and_divided_to_the_bit() {
 }
 
 #[test]
+fn pairs_that_do_not_cover_a_line_are_no_squares() {
+    let mut rng = StdRng::seed_from_u64(7);
+    for (high, wide) in (2..=9).flat_map(|high| (2..=9).map(move |wide| (high, wide))) {
+        for stride in [[2, 3], [3, 2], [3, 3], [5, 4], [7, 2]] {
+            let window = Window { stride, ..Window::from([2, 2]) };
+            let geo = Pooling::average("test", &[1, 2, high, wide], window).unwrap();
+            let [x, g] = [geo.input(), geo.output()].map(|shape| noise(&mut rng, shape.numel()));
+            let (mut y, mut gx) = (Vec::new(), vec![0.0; x.len()]);
+            for (plane, i) in (0..2).flat_map(|plane| (0..=(high - 2) / stride[0]).map(move |i| (plane, i))) {
+                for j in 0..=(wide - 2) / stride[1] {
+                    let first = (plane * high + i * stride[0]) * wide + j * stride[1];
+                    let places = [first, first + 1, first + wide, first + wide + 1];
+                    places.into_iter().for_each(|at| gx[at] += g[y.len()] / 4.0);
+                    y.push(places.into_iter().map(|at| x[at]).sum::<f64>() / 4.0);
+                }
+            }
+            let near = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
+            assert!(near(&average(&geo, Divisor::IncludePadding, &x), &y), "average of {geo:?}");
+            assert!(near(&spread(&geo, Divisor::IncludePadding, &g), &gx), "adjoint of {geo:?}");
+        }
+    }
+}
+
+#[test]
 fn adaptive_windows_cover_the_input_evenly() {
     let geo = Pooling::adaptive("adaptive_avg_pool1d", &[1, 1, 5], [3]).unwrap();
     let x = [1.0, 2.0, 4.0, 8.0, 16.0]; // windows 0..2, 1..4, 3..5

@@ -34,7 +34,7 @@ pub(crate) trait Vector: Copy {
     }
     /// `self · factor + term`, rounded once.
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self;
-    /// The larger of both; `self` where one is NaN.
+    /// The larger of both; `self` where one is NaN or both are zeros.
     unsafe fn at_least(self, other: Self) -> Self;
     /// The sum of the lanes, in an order of its own that is always the same.
     unsafe fn sum(self) -> f32;

@@ -5,7 +5,8 @@ use crate::par::Shared;
 use crate::simd::{self, Vector, Vectorised};
 use crate::storage::Storage;
 
-/// A channel, with a border of zeros around it unless its lines are transformed; its elements are vectors.
+/// A channel, with a border of zeros around it, which lines that are transformed have in themselves; its elements are
+/// vectors.
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
     pub(super) before: [usize; 3],

@@ -36,13 +36,13 @@ use tiles::{Block, Plan, Tiles};
 const CHANNELS: usize = 6;
 /// Positions or taps of a tile at most: how few and how many may do best. Runs of positions may be shorter.
 const TOGETHER: std::ops::RangeInclusive<usize> = 3..=5;
-/// Elements of the images of a vector, or of the sums of the weight, at most: 2 MB.
+/// Elements of the images of a vector, transformed or not, or of the weight's gradient in vectors, at most: 2 MB.
 const AT_HAND: usize = 512 * 1024;
 /// The longest stride, dilation and border: so short that no number of a position overflows.
 const FAR: usize = 1 << 16;
-/// Taps of all channels of a group at most, lest those of a tile leave the first-level cache.
+/// Taps of all channels of a group at most, lest those of a tile, or what they are transformed to, leave the cache.
 const DEPTH: usize = 1024;
-/// Partial sums of the weight that can be computed at the same time, and so many parts of the results if there are lines enough.
+/// Partial sums of the weight that can be computed at the same time. Results have as many parts, too, if there are lines.
 const PARTS: usize = 4;
 
 /// A convolution of whole vectors of images.
@@ -180,7 +180,7 @@ impl Batched {
     }
 
     /// Memory for so many frames of a vector of images, and for the border after the last: zeros where there is a
-    /// border, or a lane is left without an image.
+    /// border, or a lane is left without an image that is not written as the transform of zeros.
     fn memory(&self, vector: usize, frame: Frame, channels: usize) -> Storage<f32> {
         let len = (channels * frame.len() + frame.before[2]) * self.lanes;
         match frame.is_full() && (frame.lines.is_some() || self.images(vector).len() == self.lanes) {

@@ -150,6 +150,7 @@ impl Vectorised for Weights<'_> {
         assert!(read.end <= all_read && written.end <= all_written);
         // Channels whose taps follow each other are transposed together. Those for the input are taken backwards.
         let together = if reversed { 1 } else { TOGETHER };
+        // Lanes without a channel have taps of another, and results that nobody reads.
         let mut taps = [[0.0f32; LANES]; TOGETHER * TAPS * TAPS];
         for lane in (0..written.len()).step_by(V::LANES) {
             let rows = (written.len() - lane).min(V::LANES);
