@@ -22,7 +22,8 @@ pub(super) fn add_parts<T: crate::Float>(partial: &[T], w: &mut [T]) {
 #[cfg(target_arch = "x86_64")]
 pub(super) fn add_lanes(level: Level, partial: &[f32], w: &mut [f32]) {
     let len = w.len();
-    par::rows(w, 1, partial.len() / len, |first, w| {
+    // Vectors are added up, which costs less than as many elements.
+    par::rows(w, 1, partial.len() / len / 4, |first, w| {
         simd::vectorised(level, AddLanes { partial, len, first, w });
     });
 }
