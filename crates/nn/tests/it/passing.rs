@@ -32,8 +32,11 @@ fn chain<T: Float>(layers: Vec<AnyLayer<T>>) -> Sequential<T> {
     layers.into_iter().fold(Sequential::new(), Sequential::then)
 }
 
+/// Makes a chain of layers.
+type Chain<T> = fn() -> Vec<AnyLayer<T>>;
+
 /// Chains of each kind: all in passing, some, and none.
-fn chains<T: Float>() -> Vec<(&'static str, fn() -> Vec<AnyLayer<T>>)> {
+fn chains<T: Float>() -> Vec<(&'static str, Chain<T>)> {
     vec![
         ("all", || vec![Box::new(conv(4, 6, |c| c)), Box::new(norm(6)), Box::new(ReLU)]),
         ("without a bias", || vec![Box::new(conv(4, 6, |c| c.bias(false))), Box::new(norm(6))]),
