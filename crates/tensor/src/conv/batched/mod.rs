@@ -36,7 +36,8 @@ use tiles::{Block, Plan, Tiles};
 const CHANNELS: usize = 6;
 /// Positions or taps of a tile at most: how few and how many may do best. Runs of positions may be shorter.
 const TOGETHER: std::ops::RangeInclusive<usize> = 3..=5;
-/// Elements of the images of a vector, transformed or not, or of the weight's gradient in vectors, at most: 2 MB.
+/// Elements of the images of a vector, transformed or not, or of the weight's gradient in vectors before it is
+/// transformed, at most: 2 MB.
 const AT_HAND: usize = 512 * 1024;
 /// The longest stride, dilation and border: so short that no number of a position overflows.
 const FAR: usize = 1 << 16;
@@ -62,6 +63,14 @@ pub(super) struct Batched {
     read: Frame,
     /// How the positions of a line are found; none of the weight's.
     runs: SmallVec<[Run; 32]>,
+}
+
+/// The channels of a group that are read, and those that are written; of the weight's gradient, those of `x` and `y`.
+fn channels_of_group(geo: &Geometry, slot: Slot) -> [usize; 2] {
+    match slot {
+        Slot::Input => [geo.group_out(), geo.group_in()],
+        Slot::Output | Slot::Weight => [geo.group_in(), geo.group_out()],
+    }
 }
 
 impl Batched {
@@ -92,10 +101,7 @@ impl Batched {
         if slot != Slot::Weight && wide.extents()[0].div_ceil(wide.position) < *TOGETHER.start() {
             return None;
         }
-        let (read, written) = match slot {
-            Slot::Input => (geo.group_out(), geo.group_in()),
-            Slot::Output | Slot::Weight => (geo.group_in(), geo.group_out()),
-        };
+        let [read, written] = channels_of_group(geo, slot);
         // The registers hold the sums, a factor of each channel and one of the elements seen.
         let channels = |together: usize| even(written, CHANNELS.min((registers - 1) / (together + 1)));
         let runs = |minimal: Option<Minimal>, together: usize| -> SmallVec<[Run; 32]> {
@@ -211,10 +217,7 @@ impl Batched {
         let sights = self.geo.axes.map(|axis| Sight::new(axis, self.slot));
         let extents = sights.map(|sight| sight.extents()[0]);
         let every = |axis: usize| (0..extents[axis]).map(move |at| sights[axis].seen(at, 1));
-        let [of_group, of_taps] = match self.slot {
-            Slot::Input => [self.geo.group_in(), self.geo.group_out()],
-            _ => [self.geo.group_out(), self.geo.group_in()],
-        };
+        let [of_taps, of_group] = channels_of_group(&self.geo, self.slot);
         let blocks = of_group.div_ceil(self.channels);
         let plane: usize = extents.iter().product();
         let lines = extents[0] * extents[1];
@@ -292,10 +295,7 @@ impl Batched {
         }
         let Some(minimal) = self.minimal else { return weight };
         let mut transformed = Storage::unspecified(w.len() / taps * self.kernel().iter().product::<usize>());
-        let (channels, reversed) = match self.slot {
-            Slot::Input => (group_in, true),
-            Slot::Output | Slot::Weight => (group_out, false),
-        };
+        let ([_, channels], reversed) = (channels_of_group(&self.geo, self.slot), self.slot == Slot::Input);
         let of = Taps { minimal, channels, reversed, from: &weight, to: transformed.make_mut() };
         simd::vectorised(self.level, of);
         transformed
