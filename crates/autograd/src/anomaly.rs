@@ -94,6 +94,11 @@ impl<T: Float> Tape<T> {
         self
     }
 
+    /// Whether the tape is in [anomaly mode](Self::detect_anomaly).
+    pub fn detects_anomaly(&self) -> bool {
+        self.nodes().anomalies.is_some()
+    }
+
     /// The first NaN or infinity that was found since the tape was cleared.
     pub fn anomaly(&self) -> Option<Anomaly> {
         self.nodes().anomalies.as_ref()?.first.clone()

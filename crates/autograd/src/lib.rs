@@ -28,7 +28,7 @@ pub use missing::Absence;
 pub use number::{Number, Scalar};
 pub use op::{Op, Reads};
 pub use ops::loss;
-pub use ops::{Elementwise, Needs, Unary};
+pub use ops::{Elementwise, Interleaved, Needs, Unary};
 pub use parameter::{Buffer, ParamId, Parameter};
 pub use profile::{Profile, ProfileRow};
 pub use replay::{grad, grad_with};

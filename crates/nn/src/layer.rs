@@ -6,6 +6,7 @@ use std::panic::Location;
 use retrograd_autograd::{Tape, Var};
 use retrograd_tensor::{Error, Finish, Float, Result, Tensor};
 
+use crate::interleaving::{Images, Interleaving};
 use crate::{Item, ItemMut, Module, Path};
 
 /// A module with one input and one output.
@@ -43,6 +44,13 @@ pub trait Layer<T: Float = f32>: Module<T> {
         None
     }
 
+    /// What this layer makes of interleaved images: [`Sequential`](crate::Sequential) lets them lie side by side from a
+    /// convolution on, in training and where nothing is recorded, as long as its layers take them so. Refused by default,
+    /// which is always right.
+    fn interleaving(&self) -> Interleaving<'_, T> {
+        Interleaving::Refused
+    }
+
     /// The output for a tensor, evaluated: nothing is recorded, dropout does nothing.
     ///
     /// # Errors
@@ -74,6 +82,10 @@ impl<T: Float, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
     fn in_passing(&self, so_far: &Finish<T>, axes: usize, channels: usize) -> Option<Finish<T>> {
         (**self).in_passing(so_far, axes, channels)
     }
+
+    fn interleaving(&self) -> Interleaving<'_, T> {
+        (**self).interleaving()
+    }
 }
 
 /// The error with the line that called a layer. A call through `dyn` loses it: a layer of this crate then names
@@ -87,7 +99,7 @@ fn blame(error: Error, line: &'static Location<'static>) -> Error {
 }
 
 /// The output of a layer, unless an operation in it that cannot fail has met an anomaly.
-fn sound<T: Float>(y: Var<T>) -> Result<Var<T>> {
+fn sound<T: Float>(y: Images<T>) -> Result<Images<T>> {
     y.tape().map_or(Ok(()), Tape::check)?;
     Ok(y)
 }
@@ -162,18 +174,17 @@ impl<T: Float> Layer<T> for Sequential<T> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         let line = Location::caller();
-        let (mut y, mut left) = (x.clone(), &self.layers[..]);
+        let (mut y, mut left) = (Images::Apart(x.clone()), &self.layers[..]);
         while let [layer, next @ ..] = left {
-            if let Some(passed) = layer.with_next(&y, next) {
-                (y, left) = passed;
+            if let Images::Apart(x) = &y
+                && let Some((passed, rest)) = layer.with_next(x, next)
+            {
+                (y, left) = (Images::Apart(passed), rest);
                 continue;
             }
             let i = self.layers.len() - left.len();
             let tape = y.tape().cloned();
-            let forward = || match layer.in_place() {
-                Some(overwrite) => Ok(overwrite(y)),
-                None => layer.forward(&y),
-            };
+            let forward = || y.through(layer, next);
             y = match tape {
                 Some(tape) => tape.within(i, || forward().and_then(sound)),
                 None => forward(),
@@ -181,7 +192,7 @@ impl<T: Float> Layer<T> for Sequential<T> {
             .map_err(|error| blame(error.within(i), line))?;
             left = next;
         }
-        Ok(y)
+        y.apart()
     }
 }
 

@@ -4,6 +4,7 @@
 mod clip;
 mod ema;
 pub mod init;
+mod interleaving;
 mod layer;
 mod layers;
 mod losses;
@@ -16,6 +17,7 @@ mod summary;
 
 pub use clip::{clip_finite_grad_norm, clip_grad_norm, clip_grad_value};
 pub use ema::Ema;
+pub use interleaving::{Interleaving, OfInterleaved};
 pub use layer::{AnyLayer, Layer, Sequential};
 pub use layers::*;
 pub use losses::*;
@@ -23,7 +25,7 @@ pub use missing::{Missing, MissingGradients};
 pub use module::{Item, ItemMut, Module, Path};
 pub use optim::{Adadelta, Adagrad, Adam, AdamW, Lion, NAdam, Optimizer, RAdam, RMSprop, Sgd};
 pub use retrograd_autograd::loss::Reduction;
-pub use retrograd_autograd::{Buffer, Gradients, Parameter, Tape, Var};
+pub use retrograd_autograd::{Buffer, Gradients, Interleaved, Parameter, Tape, Var};
 pub use retrograd_tensor::{Error, Finish, Float, PaddingMode, Result, Shape, Tensor};
 pub use schedulers::{
     Anneal, ChainedScheduler, ConstantLR, CosineAnnealingLR, CosineAnnealingWarmRestarts, ExponentialLR,

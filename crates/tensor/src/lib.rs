@@ -9,6 +9,7 @@ mod elementwise;
 mod error;
 mod gemm;
 mod index;
+mod interleave;
 mod layout;
 mod math;
 mod matmul;

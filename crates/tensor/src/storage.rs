@@ -253,9 +253,39 @@ mod pool {
     /// Bytes of the smallest block.
     const SMALLEST: usize = 2 * LINE;
 
-    struct Free(Vec<NonNull<Header>>);
+    /// Free blocks of a class, the last given back last, each with the thread that did.
+    struct Free(Vec<(Place, NonNull<Header>)>);
     // SAFETY: a free block belongs to nobody but the list that it is in.
     unsafe impl Send for Free {}
+
+    impl Free {
+        /// The last block that this thread gave back: its core's cache has it, and another core would first fetch
+        /// what is overwritten. If there is none among the last few, the last of all.
+        fn pop(&mut self) -> Option<NonNull<Header>> {
+            /// How many are looked at.
+            const FEW: usize = 16;
+            let last = self.0.len().checked_sub(1)?;
+            let here = Place::here();
+            let own = (0..=last).rev().take(FEW).find(|&at| self.0[at].0 == here);
+            Some(self.0.remove(own.unwrap_or(last)).1)
+        }
+
+        fn push(&mut self, block: NonNull<Header>) {
+            self.0.push((Place::here(), block));
+        }
+    }
+
+    /// A thread, while it lives.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    struct Place(usize);
+
+    impl Place {
+        #[inline]
+        fn here() -> Self {
+            thread_local!(static HERE: u8 = const { 0 });
+            HERE.with(|here| Self(std::ptr::from_ref(here) as usize))
+        }
+    }
 
     static FREE: [Mutex<Free>; CLASSES] = [const { Mutex::new(Free(Vec::new())) }; CLASSES];
     /// Bytes that tensors hold, and all that the system has granted: the rest is cached. Each costs a step of
@@ -291,13 +321,13 @@ mod pool {
         if live > PEAK.load(Ordering::Relaxed) {
             PEAK.fetch_max(live, Ordering::Relaxed);
         }
-        if let Some(block) = list(class).0.pop() {
+        if let Some(block) = list(class).pop() {
             return block;
         }
         // A block of up to twice the size, before the system is asked for one more.
         let larger = if size < LARGE { class..class } else { class + 1..CLASSES.min(class + STEPS) };
         for (class, more) in larger.map(|class| (class, self::size(class) - size)) {
-            if let Some(block) = list(class).0.pop() {
+            if let Some(block) = list(class).pop() {
                 LIVE.fetch_add(more, Ordering::Relaxed);
                 PEAK.fetch_max(live + more, Ordering::Relaxed);
                 return block;
@@ -340,7 +370,7 @@ mod pool {
             evict(limit, class);
         }
         if cached() <= limit {
-            list(class).0.push(block);
+            list(class).push(block);
             return;
         }
         // SAFETY: the last owner calls this, and the block is in no list.
@@ -373,7 +403,7 @@ mod pool {
     fn evict(limit: usize, spared: usize) {
         for class in (0..CLASSES).rev().filter(|&class| class != spared) {
             while cached() > limit {
-                let Some(block) = list(class).0.pop() else { break };
+                let Some(block) = list(class).pop() else { break };
                 // SAFETY: a block in the list of a class has its size, and belongs to nobody.
                 unsafe { release(block, size(class)) };
             }

@@ -28,6 +28,11 @@ pub(crate) struct Tap {
 }
 
 impl Axis {
+    /// An axis of so many elements along which nothing slides: each output sees the input at its place.
+    pub(crate) fn along(extent: usize) -> Self {
+        Self { input: extent, kernel: 1, output: extent, stride: 1, dilation: 1, before: 0, after: 0 }
+    }
+
     /// Where the taps fall.
     pub(crate) fn taps(&self) -> SmallVec<[Tap; 8]> {
         (0..self.kernel).map(|t| self.tap(t)).collect()

@@ -12,9 +12,9 @@ use crate::op::{Op, Reads};
 
 /// The solution of a convolution's trilinear form for a slot, given the next two in cyclic order.
 #[derive(Clone, Copy, Debug)]
-struct Solve {
-    geometry: Geometry,
-    slot: Slot,
+pub(super) struct Solve {
+    pub(super) geometry: Geometry,
+    pub(super) slot: Slot,
 }
 
 impl<T: Float> Op<T, 2> for Solve {
@@ -140,8 +140,9 @@ impl<T: Float> Var<T> {
     }
 }
 
+/// The solution, plus a number for each channel.
 #[track_caller]
-fn solved<T: Float>(
+pub(super) fn solved<T: Float>(
     op: &'static str,
     solve: Solve,
     operands: [&Var<T>; 2],

@@ -143,6 +143,7 @@ pub(super) trait Held {
 
 impl Held for bool {}
 impl Held for isize {}
+impl Held for usize {}
 impl Held for Axes {}
 impl Held for Shape {}
 impl<A: smallvec::Array> Held for SmallVec<A> {}

@@ -10,6 +10,7 @@ mod concat;
 mod conv;
 mod cross_entropy;
 mod fold;
+mod interleave;
 mod linear;
 pub mod loss;
 mod matmul;
@@ -24,4 +25,5 @@ pub(crate) mod unary;
 mod unpool;
 mod upsample;
 
+pub use interleave::Interleaved;
 pub use unary::{Elementwise, Needs, Unary};

@@ -54,14 +54,14 @@ impl<T: Float> Linear<T> for Put {
 
 /// The average of each window.
 #[derive(Clone, Copy, Debug)]
-struct Average {
-    pooling: Pooling,
-    divisor: Divisor,
+pub(super) struct Average {
+    pub(super) pooling: Pooling,
+    pub(super) divisor: Divisor,
 }
 
 /// Each element, divided, spread over its window: the adjoint of [`Average`].
 #[derive(Clone, Copy, Debug)]
-struct Spread(Average);
+pub(super) struct Spread(Average);
 
 impl<T: Float> Linear<T> for Average {
     type Adjoint = Spread;
@@ -125,7 +125,7 @@ impl<T: Float> Var<T> {
     }
 
     #[track_caller]
-    fn maxima(&self, pooling: &Pooling) -> Result<Var<T>> {
+    pub(super) fn maxima(&self, pooling: &Pooling) -> Result<Var<T>> {
         match self.tape() {
             Some(_) => Ok(self.maxima_with_places(pooling)?.0),
             None => Ok(Var::from(pooling.max_of(self.value())?)),

@@ -7,6 +7,7 @@ mod binary;
 mod convolution;
 mod elementwise;
 mod fan_out;
+mod interleaving;
 mod linear;
 mod losses;
 mod normalization;
@@ -22,7 +23,7 @@ use std::num::NonZeroI64;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use retrograd_autograd::{Tape, Var, grad_with, gradcheck, gradgradcheck};
+use retrograd_autograd::{Interleaved, Tape, Var, grad_with, gradcheck, gradgradcheck};
 use retrograd_tensor::{
     Divisor, Interpolation, Resize, Result, Slice, Sliding, Tensor, Transposed, Window, keepdim,
 };
@@ -132,6 +133,7 @@ fn cases() -> Vec<Case> {
         convolution::cases,
         elementwise::cases,
         fan_out::cases,
+        interleaving::cases,
         linear::cases,
         padding::cases,
         losses::cases,

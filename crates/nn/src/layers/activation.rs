@@ -4,7 +4,7 @@ use rand::RngExt;
 use retrograd_autograd::{Parameter, Var};
 use retrograd_tensor::{Error, Finish, Float, Result, Tensor};
 
-use crate::{Layer, module};
+use crate::{Interleaving, Layer, module};
 
 /// A row: documentation with an example, the layer, its formula on a variable, and the function of a variable that is
 /// given for good and what a convolution does in passing if there are. `x` has any shape, `y` the same.
@@ -21,6 +21,10 @@ macro_rules! activations {
             #[track_caller]
             fn forward(&self, $x: &Var<T>) -> Result<Var<T>> {
                 Ok($y)
+            }
+
+            fn interleaving(&self) -> Interleaving<'_, T> {
+                Interleaving::Unnoticed
             }
 
             $(
@@ -199,6 +203,10 @@ macro_rules! adjustable {
                 let $layer = self;
                 Ok($y)
             }
+
+            fn interleaving(&self) -> Interleaving<'_, T> {
+                Interleaving::Unnoticed
+            }
         }
     )*};
 }
@@ -264,25 +272,6 @@ adjustable! {
         /// The bound λ; below 0 nothing is cut.
         lambda: f64 = 0.5
     } |layer, x| x.hardshrink(layer.lambda);
-
-    /// y = a·σ(b), a and b being the halves of x along an axis, and σ the logistic function: `[…, 2m, …]` gives
-    /// `[…, m, …]`.
-    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.GLU.html),
-    /// [Dauphin et al. 2017](https://arxiv.org/abs/1612.08083)
-    ///
-    /// # Errors
-    /// `forward`: if `x` has no such axis, or its extent is odd.
-    ///
-    /// ```
-    /// # use retrograd_nn::{GLU, Layer, Tensor};
-    /// let y = GLU::default().predict(&Tensor::from([3.0f32, 4.0, 0.0, 200.0]))?;
-    /// assert_eq!(y, Tensor::from([1.5, 4.0]));
-    /// # Ok::<(), retrograd_nn::Error>(())
-    /// ```
-    GLU {
-        /// The axis; negative numbers count from the last.
-        dim: isize = -1
-    } |layer, x| x.glu(layer.dim)?;
 }
 
 /// A row: documentation, the layer, the method that it calls with its axis.
@@ -307,6 +296,22 @@ macro_rules! along_an_axis {
 }
 
 along_an_axis! {
+    /// y = a·σ(b), a and b being the halves of x along an axis, and σ the logistic function: `[…, 2m, …]` gives
+    /// `[…, m, …]`.
+    /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.GLU.html),
+    /// [Dauphin et al. 2017](https://arxiv.org/abs/1612.08083)
+    ///
+    /// # Errors
+    /// `forward`: if `x` has no such axis, or its extent is odd.
+    ///
+    /// ```
+    /// # use retrograd_nn::{GLU, Layer, Tensor};
+    /// let y = GLU::default().predict(&Tensor::from([3.0f32, 4.0, 0.0, 200.0]))?;
+    /// assert_eq!(y, Tensor::from([1.5, 4.0]));
+    /// # Ok::<(), retrograd_nn::Error>(())
+    /// ```
+    GLU: glu;
+
     /// y = eˣ/Σ eˣ along an axis: positive numbers that sum to 1, of the shape of `x`.
     /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html)
     ///
@@ -351,6 +356,13 @@ along_an_axis! {
     Softmin: softmin;
 }
 
+/// The last axis, as in PyTorch.
+impl Default for GLU {
+    fn default() -> Self {
+        Self { dim: -1 }
+    }
+}
+
 /// y = x·Φ(x), Φ being the distribution of the standard normal one.
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html),
 /// [Hendrycks and Gimpel 2016](https://arxiv.org/abs/1606.08415)
@@ -381,6 +393,10 @@ impl<T: Float> Layer<T> for GELU {
             Self::Exact => x.gelu(),
             Self::Tanh => x.gelu_tanh(),
         })
+    }
+
+    fn interleaving(&self) -> Interleaving<'_, T> {
+        Interleaving::Unnoticed
     }
 }
 
@@ -431,6 +447,10 @@ impl<T: Float> Layer<T> for Hardtanh {
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         Ok(x.hardtanh(self.min_val, self.max_val))
     }
+
+    fn interleaving(&self) -> Interleaving<'_, T> {
+        Interleaving::Unnoticed
+    }
 }
 
 /// y = x where x > 0, else α(e^(x/α) − 1), whose slope is continuous for every α > 0.
@@ -477,6 +497,10 @@ impl<T: Float> Layer<T> for CELU {
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         Ok(x.celu(self.alpha))
     }
+
+    fn interleaving(&self) -> Interleaving<'_, T> {
+        Interleaving::Unnoticed
+    }
 }
 
 /// y = x where x > threshold, else value; y' = 1 there, else 0.
@@ -502,6 +526,10 @@ impl<T: Float> Layer<T> for Threshold {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         Ok(x.threshold(self.threshold, self.value))
+    }
+
+    fn interleaving(&self) -> Interleaving<'_, T> {
+        Interleaving::Unnoticed
     }
 }
 
@@ -547,6 +575,10 @@ impl<T: Float> Layer<T> for Softshrink {
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         Ok(x.softshrink(self.lambda))
     }
+
+    fn interleaving(&self) -> Interleaving<'_, T> {
+        Interleaving::Unnoticed
+    }
 }
 
 /// y = x where x > 0, else w·x with a learnable slope w: one for all, or one for each channel (axis 1).
@@ -591,6 +623,10 @@ impl<T: Float> Layer<T> for PReLU<T> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         x.prelu(&self.weight.on(x))
+    }
+
+    fn interleaving(&self) -> Interleaving<'_, T> {
+        Interleaving::Unnoticed
     }
 }
 

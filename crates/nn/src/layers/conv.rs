@@ -1,12 +1,12 @@
 //! Convolution layers of 1, 2 and 3 dimensions, from one struct; and the builder that transposed ones share.
 
 use rand::Rng;
-use retrograd_autograd::{Parameter, Var};
+use retrograd_autograd::{Interleaved, Parameter, Var};
 use retrograd_tensor::{Error, Finish, Float, Geometry, PaddingMode, Result, Shape, Sliding, Slot};
 
 use super::linear::weight_and_bias;
 use crate::init::Init;
-use crate::{AnyLayer, Layer, Size, module};
+use crate::{AnyLayer, Interleaving, Layer, OfInterleaved, Size, module};
 
 /// Cross-correlation: a kernel slides over the input, multiplying and adding.
 ///
@@ -258,6 +258,13 @@ impl<const D: usize, T: Float> Layer<T> for Conv<D, T> {
         x.pad_with(&border, self.padding_mode)?.conv(&weight, bias.as_ref(), self.groups, unpadded)
     }
 
+    fn interleaving(&self) -> Interleaving<'_, T> {
+        match self.padding_mode {
+            PaddingMode::Zeros => Interleaving::Own(self),
+            _ => Interleaving::Refused,
+        }
+    }
+
     fn with_next<'a>(&self, x: &Var<T>, next: &'a [AnyLayer<T>]) -> Option<(Var<T>, &'a [AnyLayer<T>])> {
         if x.tape().is_some() || x.rank() != D + 2 || self.padding_mode != PaddingMode::Zeros {
             return None;
@@ -278,5 +285,31 @@ impl<const D: usize, T: Float> Layer<T> for Conv<D, T> {
             Geometry::convolution("conv", x.shape(), weight.shape(), self.groups, self.sliding).ok()?;
         let y = geometry.solve_finished(Slot::Output, [x.value(), weight], &finish).ok()?;
         Some((Var::from(y), left))
+    }
+}
+
+impl<const D: usize, T: Float> OfInterleaved<T> for Conv<D, T> {
+    fn forward_interleaved(&self, x: &Interleaved<T>) -> Option<Interleaved<T>> {
+        if self.lanes_of(&x.shape()) != Some(x.lanes()) {
+            return None;
+        }
+        let (weight, bias) = (self.weight.on(x.values()), self.bias.as_ref().map(|bias| bias.on(x.values())));
+        x.conv(&weight, bias.as_ref(), self.groups, self.sliding).ok()
+    }
+
+    /// Another convolution decides for itself.
+    fn gains(&self) -> Option<bool> {
+        Some(false)
+    }
+
+    fn lanes(&self, x: &Var<T>) -> Option<usize> {
+        self.lanes_of(x.shape())
+    }
+}
+
+impl<const D: usize, T: Float> Conv<D, T> {
+    fn lanes_of(&self, x: &[usize]) -> Option<usize> {
+        let weight = self.weight.value().shape();
+        Geometry::convolution("conv", x, weight, self.groups, self.sliding).ok()?.lanes::<T>()
     }
 }

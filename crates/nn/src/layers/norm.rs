@@ -6,10 +6,10 @@
 //! Each layer is made with PyTorch's defaults and changed by its settings, which cannot fail: for that it holds `ones`,
 //! of the shape of its weight. What they are is checked where it matters, in the forward pass.
 
-use retrograd_autograd::{Buffer, Change, Parameter, Tape, Var};
+use retrograd_autograd::{Buffer, Change, Interleaved, Parameter, Tape, Var};
 use retrograd_tensor::{Error, Finish, Float, Moments, Result, Shape, Tensor};
 
-use crate::{Layer, module};
+use crate::{Interleaving, Layer, OfInterleaved, module};
 
 /// The layers with running statistics; they differ in what is there by default.
 macro_rules! with_running_statistics {
@@ -210,6 +210,29 @@ impl<const D: usize, T: Float> Layer<T> for BatchNorm<D, T> {
             let fact = format!("expected {expected} axes, found {}: {}", x.rank(), x.shape());
             return Err(Error::new("batch_norm", fact));
         }
+        self.by_channel(x)
+    }
+
+    fn interleaving(&self) -> Interleaving<'_, T> {
+        Interleaving::Own(self)
+    }
+}
+
+impl<const D: usize, T: Float> OfInterleaved<T> for BatchNorm<D, T> {
+    fn forward_interleaved(&self, x: &Interleaved<T>) -> Option<Interleaved<T>> {
+        let normalised = Self::takes(x.shape().len()).then(|| self.by_channel(x.values()))?;
+        normalised.ok().map(Interleaved::from_values)
+    }
+
+    fn gains(&self) -> Option<bool> {
+        None
+    }
+}
+
+impl<const D: usize, T: Float> BatchNorm<D, T> {
+    /// The output for `[n, c, …]` of any number of axes.
+    #[track_caller]
+    fn by_channel(&self, x: &Var<T>) -> Result<Var<T>> {
         let [weight, bias] = [&self.weight, &self.bias].map(|parameter| on(parameter.as_ref(), x));
         let (weight, bias) = (weight.as_ref(), bias.as_ref());
         let Some([mean, var]) = self.running() else { return Ok(x.batch_norm(weight, bias, self.eps)?.0) };

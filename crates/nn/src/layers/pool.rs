@@ -2,10 +2,10 @@
 
 use std::num::NonZeroI64;
 
-use retrograd_autograd::Var;
+use retrograd_autograd::{Interleaved, Var};
 use retrograd_tensor::{Divisor, Float, Result, Tensor, Window};
 
-use crate::{Layer, Size};
+use crate::{Interleaving, Layer, OfInterleaved, Size};
 
 /// The maximum of each window.
 ///
@@ -176,12 +176,40 @@ impl<const D: usize, T: Float> Layer<T> for MaxPool<D> {
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         x.max_pool_values(self.window, self.dilation)
     }
+
+    fn interleaving(&self) -> Interleaving<'_, T> {
+        Interleaving::Own(self)
+    }
+}
+
+impl<const D: usize, T: Float> OfInterleaved<T> for MaxPool<D> {
+    fn forward_interleaved(&self, x: &Interleaved<T>) -> Option<Interleaved<T>> {
+        x.max_pool(self.window, self.dilation).ok()
+    }
+
+    fn gains(&self) -> Option<bool> {
+        Some(true)
+    }
 }
 
 impl<const D: usize, T: Float> Layer<T> for AvgPool<D> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         x.avg_pool(self.window, self.divisor)
+    }
+
+    fn interleaving(&self) -> Interleaving<'_, T> {
+        Interleaving::Own(self)
+    }
+}
+
+impl<const D: usize, T: Float> OfInterleaved<T> for AvgPool<D> {
+    fn forward_interleaved(&self, x: &Interleaved<T>) -> Option<Interleaved<T>> {
+        x.avg_pool(self.window, self.divisor).ok()
+    }
+
+    fn gains(&self) -> Option<bool> {
+        Some(true)
     }
 }
 

@@ -9,6 +9,7 @@ mod embedding;
 mod extremes;
 mod gradients;
 mod init;
+mod interleaving;
 mod layers;
 mod losses;
 mod missing;

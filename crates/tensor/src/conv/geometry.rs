@@ -1,7 +1,7 @@
 //! What a convolution is over: extents, channels and groups, with every number checked once and for all.
 
 use crate::window::{Axis, axis_name, reach};
-use crate::{Error, Result, Shape};
+use crate::{Error, Float, Result, Shape};
 
 /// How a kernel slides over the input, for each of `D` axes, outermost first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +57,8 @@ pub struct Geometry {
     pub(super) axes: [Axis; 3],
     /// How many of the axes, counted from the back, the caller's tensors have.
     pub(super) rank: usize,
+    /// Whether the last axis is that of interleaved images, which weights do not have.
+    pub(super) interleaved: bool,
 }
 
 impl Geometry {
@@ -129,7 +131,36 @@ impl Geometry {
             Slot::Weight => ([self.out_channels, self.group_in()], |axis| axis.kernel),
             Slot::Output => ([self.batch, self.out_channels], |axis| axis.output),
         };
-        leading.into_iter().chain(self.axes[3 - self.rank..].iter().map(extent)).collect()
+        let last = if self.interleaved && slot == Slot::Weight { 2 } else { 3 };
+        leading.into_iter().chain(self.axes[3 - self.rank..last].iter().map(extent)).collect()
+    }
+
+    /// The same convolution of images that are [interleaved](crate::Tensor::interleaved), `lanes` of them side by side:
+    /// of inputs `[batch / lanes, channels, …, lanes]`, to outputs like that, with the same weight. None where there are
+    /// no such: the batch is not a multiple of `lanes`, or there are three axes.
+    ///
+    /// The images are an axis along which the kernel is one wide, and nothing else changes.
+    pub fn interleaved(&self, lanes: usize) -> Option<Self> {
+        let [outer, deep, high] = self.axes;
+        if self.interleaved || self.rank == 3 || lanes == 0 || !self.batch.is_multiple_of(lanes) {
+            return None;
+        }
+        debug_assert_eq!(outer, Axis::along(1));
+        let axes = [deep, high, Axis::along(lanes)];
+        Some(Self { batch: self.batch / lanes, axes, rank: self.rank + 1, interleaved: true, ..*self })
+    }
+
+    /// How many images side by side make the fastest convolution, and the fastest gradients, if any do.
+    pub fn lanes<T: Float>(&self) -> Option<usize> {
+        T::lanes(self)
+    }
+
+    /// What [`interleaved`](Self::interleaved) was made of, or might have been.
+    pub(super) fn apart(&self, lanes: usize) -> Option<Self> {
+        let [deep, high, images] = self.axes;
+        let axes = [Axis::along(1), deep, high];
+        let batch = self.batch.checked_mul(lanes)?;
+        (images == Axis::along(lanes)).then_some(Self { batch, axes, interleaved: false, ..*self })
     }
 
     /// The convolution by which this one's input is found from its output, where that is one: with stride 1, a
@@ -233,8 +264,7 @@ impl<'a> Operands<'a> {
         sliding: Sliding<D>,
         output_padding: Option<[usize; D]>,
     ) -> Result<Geometry> {
-        let mut axes =
-            [Axis { input: 1, kernel: 1, output: 1, stride: 1, dilation: 1, before: 0, after: 0 }; 3];
+        let mut axes = [Axis::along(1); 3];
         for (axis, i) in (0..D).zip(3 - D..3) {
             let slide = (sliding.stride[axis], sliding.dilation[axis], sliding.padding[axis]);
             let (extent, kernel) = (self.input[axis + 2], self.weight[axis + 2]);
@@ -244,7 +274,7 @@ impl<'a> Operands<'a> {
             };
         }
         let (batch, groups, rank) = (self.input[0], self.groups, self.rank);
-        let geometry = Geometry { batch, groups, in_channels, out_channels, axes, rank };
+        let geometry = Geometry { batch, groups, in_channels, out_channels, axes, rank, interleaved: false };
         let countable = |slot| geometry.shape(slot).checked_numel().is_some();
         if [Slot::Input, Slot::Weight, Slot::Output].into_iter().all(countable) {
             Ok(geometry)

@@ -74,7 +74,8 @@ fn plane(geo: &Geometry, slot: Slot) -> usize {
     if slot == Slot::Input { geo.in_plane() } else { geo.out_plane() }
 }
 
-/// Ways to solve the form that an element type has besides products with unfolded images.
+/// Ways that an element type has besides those of all: to solve the form, which is else done by products with unfolded
+/// images, and to bring images into the order that some of these want.
 #[doc(hidden)]
 pub trait Fast: Element {
     /// Solves the form as [`solve`] does, if there is a faster way; answers whether there was.
@@ -87,6 +88,24 @@ pub trait Fast: Element {
     ) -> bool {
         let _ = (geo, slot, operands, finish, result);
         false
+    }
+
+    /// Writes the transpose of a matrix to rows of `width` elements.
+    fn transpose(from: &[Self], to: &mut [Self], width: usize) {
+        transpose(from, to, width);
+    }
+
+    /// See [`Geometry::lanes`].
+    fn lanes(geo: &Geometry) -> Option<usize> {
+        let _ = geo;
+        None
+    }
+}
+
+fn transpose<T: Copy>(from: &[T], to: &mut [T], width: usize) {
+    for (c, to) in to.chunks_exact_mut(width).enumerate() {
+        let from = from[c..].iter().step_by(from.len() / width);
+        to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
     }
 }
 
@@ -114,5 +133,24 @@ impl Fast for f32 {
             return false;
         }
         true
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn transpose(from: &[f32], to: &mut [f32], width: usize) {
+        match simd::level() {
+            simd::Level::Portable => transpose(from, to, width),
+            level => simd::transpose_slice(level, from, to, width),
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn lanes(geo: &Geometry) -> Option<usize> {
+        let level = simd::level();
+        let lanes = batched::lanes(level)?;
+        let interleaved = geo.interleaved(lanes)?;
+        let slots = [Slot::Input, Slot::Weight, Slot::Output];
+        let apart = |slot| winograd::Winograd::new(geo, slot, level).is_some();
+        let fits = |slot| batched::Batched::new(&interleaved, slot, level).is_some();
+        (!slots.into_iter().any(apart) && slots.into_iter().all(fits)).then_some(lanes)
     }
 }

@@ -143,6 +143,73 @@ fn every_kernel_equals_the_sum_of_its_terms() {
 }
 
 #[test]
+fn interleaved_images_are_convolved_as_those_one_after_the_other() {
+    let mut rng = StdRng::seed_from_u64(11);
+    let sliding = |stride, dilation, padding| Sliding { stride, dilation, padding };
+    let plain = Sliding::default();
+    let same = sliding([1; 2], [1; 2], [[2; 2]; 2]);
+    let skew = sliding([2, 1], [1, 2], [[1, 0], [0, 3]]);
+    for batch in [16, 32, 64] {
+        for (input, weight, groups, sliding) in [
+            ([batch, 1, 12, 11], [6, 1, 5, 5], 1, same),  // as LeNet's first
+            ([batch, 6, 9, 14], [16, 6, 5, 5], 1, plain), // and second: lines are transformed
+            ([batch, 4, 8, 7], [6, 2, 3, 3], 2, skew),
+            ([batch, 3, 6, 6], [3, 1, 3, 2], 3, plain),  // depthwise
+            ([batch, 2, 4, 4], [3, 2, 1, 1], 1, plain),  // pointwise
+            ([batch, 2, 3, 2], [70, 2, 2, 2], 1, plain), // narrow
+        ] {
+            let geo = Geometry::convolution("test", &input, &weight, groups, sliding).unwrap();
+            for lanes in [1, 4, 8, 16] {
+                let beside = geo.interleaved(lanes).unwrap();
+                for slot in [Slot::Input, Slot::Weight, Slot::Output] {
+                    let what = || format!("the {slot:?} of {beside:?}");
+                    let operand = |rng: &mut StdRng, slot| {
+                        Tensor::from_vec(noise(rng, numel(&geo, slot)), geo.shape(slot)).unwrap()
+                    };
+                    let operands = slot.operands().map(|slot| operand(&mut rng, slot));
+                    let turned = |slot, x: &Tensor<f64>| match slot {
+                        Slot::Weight => x.clone(),
+                        _ => x.interleaved(lanes).unwrap(),
+                    };
+                    let [a, b] = &operands;
+                    let expected = turned(slot, &geo.solve(slot, [a, b]).unwrap());
+                    let [a, b] = [0, 1].map(|i| turned(slot.operands()[i], &operands[i]));
+                    let y = beside.solve(slot, [&a, &b]).unwrap();
+                    assert_eq!(y.shape(), expected.shape(), "{}", what());
+                    assert_close(y.as_slice().iter().copied(), expected.as_slice(), 1e-11, what);
+                    let y = beside.solve(slot, [&a.cast::<f32>(), &b.cast()]).unwrap();
+                    assert_close(y.as_slice().iter().map(|&y| y.into()), expected.as_slice(), 1e-3, what);
+                }
+            }
+            assert!(geo.interleaved(5).is_none() && geo.interleaved(0).is_none());
+            assert!(geo.interleaved(8).unwrap().interleaved(2).is_none(), "interleaved twice");
+        }
+    }
+    let volumes =
+        Geometry::convolution("test", &[16, 1, 3, 3, 3], &[1, 1, 2, 2, 2], 1, Sliding::<3>::default());
+    assert!(volumes.unwrap().interleaved(16).is_none());
+}
+
+#[test]
+fn images_are_interleaved_where_that_is_the_way_of_all_three_kernels() {
+    let lanes = |input: [usize; 4], weight: [usize; 4]| {
+        let geo = Geometry::convolution("test", &input, &weight, 1, Sliding::<2>::default()).unwrap();
+        assert_eq!(geo.lanes::<f64>(), None);
+        geo.lanes::<f32>()
+    };
+    let vector = match crate::simd::level() {
+        crate::simd::Level::Portable => None,
+        crate::simd::Level::Avx2 => Some(8),
+        crate::simd::Level::Avx512 => Some(16),
+    };
+    assert_eq!(lanes([64, 1, 28, 28], [6, 1, 5, 5]), vector);
+    assert_eq!(lanes([64, 6, 14, 14], [16, 6, 5, 5]), vector);
+    assert_eq!(lanes([63, 6, 14, 14], [16, 6, 5, 5]), None, "a vector that is not full");
+    assert_eq!(lanes([64, 32, 14, 14], [64, 32, 3, 3]), None, "Winograd's");
+    assert_eq!(lanes([64, 6, 14, 14], [16, 6, 1, 1]), None, "a product");
+}
+
+#[test]
 fn the_three_kernels_are_one_trilinear_form() {
     let mut rng = StdRng::seed_from_u64(2);
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();

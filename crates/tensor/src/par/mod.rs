@@ -195,7 +195,7 @@ impl<'a, T> Shared<'a, T> {
     /// # Safety
     /// They lie in the slice, and no other part with one of them is in use.
     #[expect(clippy::mut_from_ref, reason = "the caller promises that parts are disjoint")]
-    unsafe fn part(&self, start: usize, len: usize) -> &mut [T] {
+    pub(crate) unsafe fn part(&self, start: usize, len: usize) -> &mut [T] {
         // SAFETY: the caller's promise, and the exclusive borrow that `self` stands for.
         unsafe { std::slice::from_raw_parts_mut(self.first.add(start), len) }
     }

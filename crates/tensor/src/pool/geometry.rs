@@ -199,6 +199,18 @@ impl Pooling {
         Ok(pooling)
     }
 
+    /// The same pooling of images that are [interleaved](crate::Tensor::interleaved), `lanes` of them side by side: from
+    /// `[n/lanes, c, …, lanes]` to results like that. None where there are no such: the batch is not a multiple of
+    /// `lanes`, or there are three axes. Places of maxima are counted in planes that `lanes` images share.
+    pub fn interleaved(&self, lanes: usize) -> Option<Self> {
+        let ([batch, channels], [_, deep, high]) = (self.leading, self.sides);
+        if self.rank == 3 || lanes == 0 || !batch.is_multiple_of(lanes) {
+            return None;
+        }
+        let sides = [deep, high, Side::Sliding(Axis::along(lanes))];
+        Some(Self { leading: [batch / lanes, channels], sides, rank: self.rank + 1 })
+    }
+
     /// The shape of what is pooled.
     pub fn input(&self) -> Shape {
         self.shape(Side::input)

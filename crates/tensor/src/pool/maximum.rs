@@ -14,7 +14,7 @@ use crate::storage::Storage;
 /// If a slice is not as long as its shape says.
 pub(crate) fn max_pool<T: Float>(geo: &Pooling, x: &[T], y: &mut [T], places: Option<&mut [u32]>) {
     let Some(planes) = Planes::new(geo, x.len(), y.len()) else { return };
-    let windows = Windows::new(geo, &planes);
+    let windows = if planes.beside > 1 { None } else { Windows::new(geo, &planes) };
     let in_a_task = planes.in_a_task;
     let these = |task: usize| x[task * in_a_task * planes.in_len..].chunks_exact(planes.in_len);
     let each = planes.out_len * in_a_task;
@@ -40,6 +40,11 @@ fn pool<'a, T: Float, const PLACES: bool>(
     simd::dispatch(
         #[inline(always)]
         || match windows {
+            _ if planes.beside > 1 => {
+                for (x, (y, places)) in each {
+                    planes.max_beside::<T, PLACES>(x, y, places);
+                }
+            }
             _ if planes.shape == Shape::Squares => {
                 for (x, (y, places)) in each {
                     planes.max_of_squares::<T, PLACES>(x, y, places);
@@ -312,7 +317,7 @@ impl Planes {
 /// Takes an element into a maximum. Selects rather than a branch, which no predictor foresees and no vector
 /// unit takes.
 #[inline(always)]
-fn take<T: Float>(max: &mut T, place: &mut u32, x: T, at: u32) {
+pub(super) fn take<T: Float>(max: &mut T, place: &mut u32, x: T, at: u32) {
     let better = (x > *max) | x.is_nan();
     *max = if better { x } else { *max };
     *place = if better { at } else { *place };

@@ -27,6 +27,18 @@ macro_rules! in_blocks {
     }};
 }
 
+/// Does something for each block of `$len` elements side by side, which are a multiple of eight; none twice.
+macro_rules! in_whole_blocks {
+    ($len:expr, |$at:ident, $LEN:ident| $work:expr) => {{
+        let len: usize = $len;
+        match len % 16 {
+            0 => in_blocks!(len, 16, |$at, $LEN| $work),
+            _ => in_blocks!(len, 8, |$at, $LEN| $work),
+        }
+    }};
+}
+
+mod beside;
 mod geometry;
 mod maximum;
 mod places;
@@ -78,6 +90,9 @@ pub(crate) fn avg_pool<T: Float>(geo: &Pooling, divisor: Divisor, x: &[T], y: &m
             #[inline(always)]
             || {
                 let x = &x[task * planes.in_a_task * planes.in_len..];
+                if planes.beside > 1 {
+                    return planes.average_beside(x, y, &divisors, factor);
+                }
                 if let (Shape::Squares, Some(factor)) = (planes.shape, factor) {
                     return planes.average_squares(x, y, factor);
                 }
@@ -108,6 +123,9 @@ pub(crate) fn avg_pool_adjoint<T: Float>(geo: &Pooling, divisor: Divisor, g: &[T
             #[inline(always)]
             || {
                 let g = &g[task * planes.in_a_task * planes.out_len..];
+                if planes.beside > 1 {
+                    return planes.spread_beside(g, gx, &divisors, factor);
+                }
                 if let (Shape::Squares, Some(factor)) = (planes.shape, factor) {
                     return planes.spread_squares(g, gx, factor);
                 }
@@ -150,6 +168,9 @@ struct Planes {
     /// Whether the outputs of a line see neighbouring pairs.
     pairs: bool,
     shape: Shape,
+    /// How many elements side by side are seen by as many outputs, each by its own: those of the last axis, if windows are
+    /// one wide along it. The axes are then the others, and an element of a plane stands for so many.
+    beside: usize,
 }
 
 impl Planes {
@@ -161,7 +182,20 @@ impl Planes {
         if y == 0 {
             return None;
         }
-        let (input, reaches, steps) = (geo.in_extents(), geo.reaches(), geo.steps());
+        let (mut input, mut reaches, mut steps) = (geo.in_extents(), geo.reaches(), geo.steps());
+        let (in_len, out_len) =
+            (input.iter().product::<usize>(), reaches.iter().map(|reaches| reaches.len()).product::<usize>());
+        let itself = |(o, r): (usize, &Reach)| r.start == o && r.end == o + 1;
+        let mut beside = 1;
+        if input[2].is_multiple_of(8)
+            && reaches[2].len() == input[2]
+            && reaches[2].iter().enumerate().all(itself)
+        {
+            beside = input[2];
+            (input, steps) = ([1, input[0], input[1]], [1, steps[0], steps[1]]);
+            reaches.rotate_right(1);
+            reaches[0] = SmallVec::from_iter([Reach { start: 0, end: 1, padded: 1 }]);
+        }
         let pairs = |axis: usize| {
             let pair = |(o, r): (usize, &Reach)| r.start == 2 * o && r.end == 2 * o + 2;
             steps[axis] == 1
@@ -178,8 +212,6 @@ impl Planes {
         } else {
             Shape::Any
         };
-        let (in_len, out_len) =
-            (input.iter().product(), reaches.iter().map(|reaches| reaches.len()).product());
         Some(Self {
             input,
             in_len,
@@ -187,6 +219,7 @@ impl Planes {
             in_a_task: par::each(y / out_len, in_len.max(out_len)),
             pairs: pairs(2),
             shape,
+            beside,
             reaches,
             steps,
         })

@@ -2,7 +2,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
-use crate::with_threads;
+use crate::{Result, Tensor, with_threads};
 
 /// What output `o` of a sliding window sees along one axis: the positions, as PyTorch's loops find them, and
 /// how many elements of the padded input the window covers.
@@ -110,6 +110,46 @@ fn the_maximum_and_its_place_are_those_of_a_search_in_row_major_order() {
             );
         }
     }
+}
+
+#[test]
+fn interleaved_images_are_pooled_as_those_one_after_the_other() -> Result<()> {
+    let mut rng = StdRng::seed_from_u64(6);
+    for _ in 0..300 {
+        let lanes = [1, 4, 8, 16, 24, 32][rng.random_range(0..6)];
+        let (geo, window, dilation) = random(&mut rng, true);
+        let mut input = geo.input();
+        input[0] *= lanes;
+        let geo = Pooling::max("test", &input, window, dilation)?;
+        let beside = geo.interleaved(lanes).expect("a batch that is a multiple");
+        let x = Tensor::from_vec(noise(&mut rng, input.numel()), input.clone())?;
+        assert_eq!(beside.input(), *x.interleaved(lanes)?.shape());
+        let (y, places) = geo.max_with_places(&x)?;
+        let (y_beside, places_beside) = beside.max_with_places(&x.interleaved(lanes)?)?;
+        assert_eq!(y_beside, y.interleaved(lanes)?, "{beside:?}");
+        assert_eq!(beside.max_of(&x.interleaved(lanes)?)?, y_beside);
+        let places = places.map(|place| place as f32).interleaved(lanes)?;
+        for (i, (&place, &found)) in places.as_slice().iter().zip(places_beside.as_slice()).enumerate() {
+            assert_eq!(found as usize, place as usize * lanes + i % lanes, "{beside:?}");
+        }
+        let Ok(geo) = Pooling::average("test", &input, window) else { continue };
+        let beside = geo.interleaved(lanes).expect("a batch that is a multiple");
+        let g = Tensor::from_vec(noise(&mut rng, geo.output().numel()), geo.output())?;
+        for divisor in DIVISORS {
+            let close = |a: &Tensor<f64>, b: &Tensor<f64>| {
+                assert_eq!(a.shape(), b.shape());
+                let near = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-12;
+                assert!(a.as_slice().iter().zip(b.as_slice()).all(near), "{beside:?}, {divisor:?}");
+            };
+            let y = beside.average_of(divisor, &x.interleaved(lanes)?)?;
+            close(&y.deinterleaved()?, &geo.average_of(divisor, &x)?);
+            let gx = beside.spread(divisor, &g.interleaved(lanes)?)?;
+            close(&gx.deinterleaved()?, &geo.spread(divisor, &g)?);
+        }
+    }
+    let geo = Pooling::average("test", &[6, 1, 4, 4], Window::from([2, 2]))?;
+    assert!(geo.interleaved(4).is_none() && geo.interleaved(0).is_none());
+    Ok(())
 }
 
 #[test]

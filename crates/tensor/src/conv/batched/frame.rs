@@ -39,12 +39,36 @@ impl Frame {
         let axes = if self.lines.is_some() { 2 } else { 3 };
         self.extents[..axes] == self.inner[..axes]
     }
+
+    /// Whether it is a channel as it is.
+    pub(super) fn is_bare(&self) -> bool {
+        self.is_full() && self.lines.is_none() && self.before == [0; 3]
+    }
 }
 
-/// Images of a vector to be transposed into frames.
+/// The images of a vector in frames: where they lie, or laid out.
+pub(super) enum Framed<'a> {
+    InPlace(&'a [f32]),
+    Copied(Storage<f32>),
+}
+
+impl std::ops::Deref for Framed<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::InPlace(images) => images,
+            Self::Copied(images) => images,
+        }
+    }
+}
+
+/// Images of a vector to be brought into frames.
 pub(super) struct LayOut<'a> {
     pub(super) from: &'a [f32],
     pub(super) images: usize,
+    /// Whether they need not be transposed.
+    pub(super) interleaved: bool,
     /// The first channel.
     pub(super) channel: usize,
     pub(super) frame: Frame,
@@ -57,7 +81,7 @@ impl Vectorised for LayOut<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { from, images, channel, frame, to } = self;
+        let Self { from, images, interleaved, channel, frame, to } = self;
         let [deep, high, wide] = frame.inner;
         let (plane, image, steps) = (deep * high * wide, from.len() / images, frame.steps());
         let channels = to.len() / (frame.len() * V::LANES);
@@ -79,10 +103,16 @@ impl Vectorised for LayOut<'_> {
                 Some(_) => &mut framed[start * V::LANES..][..wide * V::LANES],
                 None => &mut to[at..][..wide * V::LANES],
             };
+            let first = channel * plane + line * wide;
+            if interleaved {
+                transposed.copy_from_slice(&from[first * V::LANES..][..wide * V::LANES]);
+            }
             // SAFETY: the assertion: the images have the channels. There is room for the line.
             unsafe {
-                let from = from.as_ptr().add(channel * plane + line * wide);
-                simd::transpose::<V>((from, image), (transposed.as_mut_ptr(), V::LANES), images, wide);
+                if !interleaved {
+                    let from = (from.as_ptr().add(first), image);
+                    simd::transpose::<V>(from, (transposed.as_mut_ptr(), V::LANES), images, wide);
+                }
                 if let Some((minimal, cut)) = frame.lines {
                     minimal.transform::<V>(cut, framed, &mut to[at..]);
                 }

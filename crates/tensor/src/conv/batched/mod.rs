@@ -3,7 +3,7 @@
 //! An element of sixteen images (eight with AVX2) is a vector, and what is computed of one image is computed of all
 //! of them: lanes are full whatever the extents, strides and dilations, and taps that no position of a tile needs
 //! are left out, which is where narrow images and the gradients of inputs lose most otherwise. The images are
-//! transposed on the way in, the results on the way out.
+//! transposed on the way in, the results on the way out, unless they are interleaved: then they lie so in memory.
 //!
 //! - output and input: a position of a channel is Σ w·x over the channels and taps that it sees, for some channels
 //!   and positions at a time
@@ -27,13 +27,15 @@ use crate::par::{self, Shared};
 use crate::simd::{self, Level};
 use crate::storage::Storage;
 use crate::window::Axis;
-use frame::{Frame, LayOut, Restore};
+use frame::{Frame, Framed, LayOut, Restore};
 use minimal::{Cut, Gradient, Minimal, Taps};
 use sums::{Correlate, Sums};
 use tiles::{Block, Plan, Tiles};
 
 /// The most channels of a tile of results.
 const CHANNELS: usize = 6;
+/// Channels below which a tile's elements are loaded more often than multiplications hide.
+const FEW: usize = 3;
 /// Positions or taps of a tile at most: how few and how many may do best. Runs of positions may be shorter.
 const TOGETHER: std::ops::RangeInclusive<usize> = 3..=5;
 /// Elements of the images of a vector, transformed or not, or of the weight's gradient in vectors before it is
@@ -54,6 +56,8 @@ pub(super) struct Batched {
     geo: Geometry,
     /// Images of a vector.
     lanes: usize,
+    /// Whether an element of the images of a vector is a vector in memory, too.
+    interleaved: bool,
     /// Channels of a tile at most, and its positions or taps at most.
     channels: usize,
     together: usize,
@@ -73,14 +77,23 @@ fn channels_of_group(geo: &Geometry, slot: Slot) -> [usize; 2] {
     }
 }
 
+/// The images of a vector, if there are any.
+pub(super) fn lanes(level: Level) -> Option<usize> {
+    match level {
+        Level::Portable => None,
+        Level::Avx2 => Some(8),
+        Level::Avx512 => Some(16),
+    }
+}
+
 impl Batched {
     /// The algorithm for a slot, where it is worth it: lanes for most images, more than one tap, and channels that
     /// stay in the cache.
     pub(super) fn new(geo: &Geometry, slot: Slot, level: Level) -> Option<Self> {
-        if level < Level::Avx2 || geo.taps() == 1 {
-            return None;
-        }
-        let (lanes, registers) = if level == Level::Avx512 { (16, 32) } else { (8, 16) };
+        let lanes = lanes(level).filter(|_| geo.taps() > 1)?;
+        let registers = 2 * lanes;
+        let apart = geo.apart(lanes);
+        let (interleaved, geo) = (apart.is_some(), &apart.unwrap_or(*geo));
         if geo.batch * 4 < geo.batch.next_multiple_of(lanes) * 3 {
             return None;
         }
@@ -102,8 +115,14 @@ impl Batched {
             return None;
         }
         let [read, written] = channels_of_group(geo, slot);
+        // Channels that follow each other in memory are written in place, and those of few images by several threads.
+        let share = match interleaved {
+            true => (geo.batch / lanes * geo.groups * written).div_ceil(PARTS).max(FEW),
+            false => CHANNELS,
+        };
         // The registers hold the sums, a factor of each channel and one of the elements seen.
-        let channels = |together: usize| even(written, CHANNELS.min((registers - 1) / (together + 1)));
+        let channels =
+            |together: usize| even(written, CHANNELS.min(share).min((registers - 1) / (together + 1)));
         let runs = |minimal: Option<Minimal>, together: usize| -> SmallVec<[Run; 32]> {
             match minimal {
                 Some(minimal) => minimal.runs(together).collect(),
@@ -156,7 +175,18 @@ impl Batched {
         }
         let channels_read = if slot == Slot::Input { geo.out_channels } else { geo.in_channels };
         let framed = frame.extents.iter().try_fold(channels_read, |len, &extent| len.checked_mul(extent))?;
-        let this = Self { level, slot, geo: *geo, lanes, channels, together, minimal, read: frame, runs };
+        let this = Self {
+            level,
+            slot,
+            geo: *geo,
+            lanes,
+            interleaved,
+            channels,
+            together,
+            minimal,
+            read: frame,
+            runs,
+        };
         (framed <= at_hand).then_some(this)
     }
 
@@ -185,31 +215,32 @@ impl Batched {
         vector * self.lanes..self.geo.batch.min((vector + 1) * self.lanes)
     }
 
-    /// Memory for so many frames of a vector of images, and for the border after the last: zeros where there is a
-    /// border, or a lane is left without an image that is not written as the transform of zeros.
-    fn memory(&self, vector: usize, frame: Frame, channels: usize) -> Storage<f32> {
-        let len = (channels * frame.len() + frame.before[2]) * self.lanes;
-        match frame.is_full() && (frame.lines.is_some() || self.images(vector).len() == self.lanes) {
+    /// The images of a vector in frames of all channels, and the border after the last. `from` has all images.
+    fn framed<'a>(&self, vector: usize, from: &'a [f32], frame: Frame) -> Framed<'a> {
+        let images = self.images(vector);
+        let image = from.len() / self.geo.batch;
+        let from = &from[images.start * image..images.end * image];
+        if self.interleaved && frame.is_bare() {
+            return Framed::InPlace(from);
+        }
+        let channel: usize = frame.inner.iter().product();
+        let len = (image / channel * frame.len() + frame.before[2]) * self.lanes;
+        // Zeros where there is a border, or a lane is left without an image that is not written as the transform of
+        // zeros.
+        let mut to = match frame.is_full() && (frame.lines.is_some() || images.len() == self.lanes) {
             true => Storage::unspecified(len),
             false => Storage::filled(len, 0.0),
-        }
+        };
+        let each = if frame.lines.is_some() { 4 } else { 1 };
+        par::rows(to.make_mut(), frame.len() * self.lanes, each * channel * self.lanes, |first, to| {
+            let (images, interleaved) = (images.len(), self.interleaved);
+            simd::vectorised(self.level, LayOut { from, images, interleaved, channel: first, frame, to });
+        });
+        Framed::Copied(to)
     }
 
     fn vectors(&self) -> usize {
         self.geo.batch.div_ceil(self.lanes)
-    }
-
-    /// Transposes the images of a vector into [`memory`](Self::memory). `from` has all images.
-    fn lay_out(&self, vector: usize, from: &[f32], frame: Frame, to: &mut [f32]) {
-        let images = self.images(vector);
-        let channel: usize = frame.inner.iter().product();
-        let channels = from.len() / self.geo.batch / channel;
-        let from = &from[images.start * channels * channel..images.end * channels * channel];
-        let each = if frame.lines.is_some() { 4 } else { 1 };
-        par::rows(to, frame.len() * self.lanes, each * channel * self.lanes, |first, to| {
-            let of = LayOut { from, images: images.len(), channel: first, frame, to };
-            simd::vectorised(self.level, of);
-        });
     }
 
     /// y from x and w, or x from w and y.
@@ -221,8 +252,11 @@ impl Batched {
         let blocks = of_group.div_ceil(self.channels);
         let plane: usize = extents.iter().product();
         let lines = extents[0] * extents[1];
-        // Few images are divided by lines too.
-        let parts = PARTS.div_ceil(self.vectors().max(1) * self.geo.groups * blocks).min(lines);
+        // Few images are divided by lines too, where those of a vector need not follow each other.
+        let parts = match self.interleaved {
+            true => 1,
+            false => PARTS.div_ceil(self.vectors().max(1) * self.geo.groups * blocks).min(lines),
+        };
         let plan = Plan {
             of: self,
             sights,
@@ -238,8 +272,7 @@ impl Batched {
         let cost = multiplied.div_ceil(parts) * self.lanes / PER_OPERATION;
         let shared = Shared::new(to);
         let convolve = |vector| {
-            let mut x = self.memory(vector, self.read, of_taps * self.geo.groups);
-            self.lay_out(vector, from, self.read, x.make_mut());
+            let x = self.framed(vector, from, self.read);
             par::tasks(self.geo.groups * blocks * parts, cost, |task| {
                 let (group, block, part) = (task / parts / blocks, task / parts % blocks, task % parts);
                 let first = block * self.channels;
@@ -248,27 +281,27 @@ impl Batched {
                 let [start, found] = [lines.start, lines.len()].map(|lines| lines * extents[2]);
                 // Whole channels follow each other.
                 let span = if parts == 1 { channels * plane } else { found };
-                let mut results = Storage::unspecified(channels * found * self.lanes);
-                let to = results.make_mut();
-                let block = Block { plan: &plan, x: &x, group, first, lines, bias, to };
-                match channels {
-                    1 => simd::vectorised(self.level, Tiles::<1>(block)),
-                    2 => simd::vectorised(self.level, Tiles::<2>(block)),
-                    3 => simd::vectorised(self.level, Tiles::<3>(block)),
-                    4 => simd::vectorised(self.level, Tiles::<4>(block)),
-                    5 => simd::vectorised(self.level, Tiles::<5>(block)),
-                    _ => simd::vectorised(self.level, Tiles::<CHANNELS>(block)),
-                }
-                let of = Restore {
-                    from: &results,
-                    span,
-                    to: &shared,
-                    images: self.images(vector),
-                    image,
-                    plane,
-                    first: (group * of_group + first) * plane + start,
+                let at = (group * of_group + first) * plane + start;
+                let find = |to: &mut [f32]| {
+                    let block = Block { plan: &plan, x: &x, group, first, lines, bias, to };
+                    match channels {
+                        1 => simd::vectorised(self.level, Tiles::<1>(block)),
+                        2 => simd::vectorised(self.level, Tiles::<2>(block)),
+                        3 => simd::vectorised(self.level, Tiles::<3>(block)),
+                        4 => simd::vectorised(self.level, Tiles::<4>(block)),
+                        5 => simd::vectorised(self.level, Tiles::<5>(block)),
+                        _ => simd::vectorised(self.level, Tiles::<CHANNELS>(block)),
+                    }
                 };
-                simd::vectorised(self.level, of);
+                let len = channels * found * self.lanes;
+                if self.interleaved {
+                    // SAFETY: whole channels of a vector of images, which no other task has.
+                    return find(unsafe { shared.part(vector * image * self.lanes + at * self.lanes, len) });
+                }
+                let mut results = Storage::unspecified(len);
+                find(results.make_mut());
+                let (from, to, images) = (&results, &shared, self.images(vector));
+                simd::vectorised(self.level, Restore { from, span, to, images, image, plane, first: at });
             });
         };
         // A task divides its work only where it is not one of several.
@@ -331,10 +364,8 @@ impl Batched {
         let sum = |part: usize, sums: &mut [f32]| {
             let vectors = part * each..self.vectors().min((part + 1) * each);
             for vector in vectors.clone() {
-                let mut x_vectors = self.memory(vector, self.read, geo.in_channels);
-                let mut y_vectors = self.memory(vector, y_frame, geo.out_channels);
-                self.lay_out(vector, x, self.read, x_vectors.make_mut());
-                self.lay_out(vector, y, y_frame, y_vectors.make_mut());
+                let x_vectors = self.framed(vector, x, self.read);
+                let y_vectors = self.framed(vector, y, y_frame);
                 par::chunks(sums, group_row, |nth, sums| {
                     let (product, group) = (nth / geo.groups, nth % geo.groups);
                     let x = &x_vectors[group * group_in * self.read.len() * self.lanes..];
