@@ -1,5 +1,7 @@
 //! How images lie in memory, and how they get there and back.
 
+use std::ops::Range;
+
 use super::minimal::{Cut, Minimal};
 use crate::par::Shared;
 use crate::simd::{self, Vector, Vectorised};
@@ -46,20 +48,28 @@ impl Frame {
     }
 }
 
-/// The images of a vector in frames: where they lie, or laid out.
-pub(super) enum Framed<'a> {
+/// Vectors of images in frames.
+pub(super) struct Framed<'a> {
+    pub(super) vectors: Range<usize>,
+    /// Elements of a vector of images.
+    pub(super) each: usize,
+    pub(super) memory: Memory<'a>,
+}
+
+/// Where framed images lie: all of them where they are, or copies of those wanted.
+pub(super) enum Memory<'a> {
     InPlace(&'a [f32]),
     Copied(Storage<f32>),
 }
 
-impl std::ops::Deref for Framed<'_> {
-    type Target = [f32];
-
-    fn deref(&self) -> &[f32] {
-        match self {
-            Self::InPlace(images) => images,
-            Self::Copied(images) => images,
-        }
+impl Framed<'_> {
+    /// The `nth` of the vectors.
+    pub(super) fn vector(&self, nth: usize) -> &[f32] {
+        let (memory, at): (&[f32], usize) = match &self.memory {
+            Memory::InPlace(all) => (all, self.vectors.start + nth),
+            Memory::Copied(some) => (some, nth),
+        };
+        &memory[at * self.each..][..self.each]
     }
 }
 
@@ -127,7 +137,7 @@ pub(super) struct Restore<'a> {
     /// How many elements follow each other in an image, too.
     pub(super) span: usize,
     pub(super) to: &'a Shared<'a, f32>,
-    pub(super) images: std::ops::Range<usize>,
+    pub(super) images: Range<usize>,
     /// Elements of an image, and of a channel of it.
     pub(super) image: usize,
     pub(super) plane: usize,

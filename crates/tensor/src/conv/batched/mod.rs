@@ -18,6 +18,8 @@ mod minimal;
 mod sums;
 mod tiles;
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use super::sight::{Run, Seen, Sight};
@@ -27,15 +29,13 @@ use crate::par::{self, Shared};
 use crate::simd::{self, Level};
 use crate::storage::Storage;
 use crate::window::Axis;
-use frame::{Frame, Framed, LayOut, Restore};
+use frame::{Frame, Framed, LayOut, Memory, Restore};
 use minimal::{Cut, Gradient, Minimal, Taps};
 use sums::{Correlate, Sums};
 use tiles::{Block, Plan, Tiles};
 
 /// The most channels of a tile of results.
 const CHANNELS: usize = 6;
-/// Channels below which a tile's elements are loaded more often than multiplications hide.
-const FEW: usize = 3;
 /// Positions or taps of a tile at most: how few and how many may do best. Runs of positions may be shorter.
 const TOGETHER: std::ops::RangeInclusive<usize> = 3..=5;
 /// Elements of the images of a vector, transformed or not, or of the weight's gradient in vectors before it is
@@ -45,8 +45,10 @@ const AT_HAND: usize = 512 * 1024;
 const FAR: usize = 1 << 16;
 /// Taps of all channels of a group at most, lest those of a tile, or what they are transformed to, leave the cache.
 const DEPTH: usize = 1024;
-/// Partial sums of the weight that can be computed at the same time. Results have as many parts, too, if there are lines.
+/// Partial sums of the weight that can be computed at the same time.
 const PARTS: usize = 4;
+/// Tasks for each thread, so that none waits long for another.
+const TASKS: usize = 4;
 
 /// A convolution of whole vectors of images.
 pub(super) struct Batched {
@@ -115,14 +117,8 @@ impl Batched {
             return None;
         }
         let [read, written] = channels_of_group(geo, slot);
-        // Channels that follow each other in memory are written in place, and those of few images by several threads.
-        let share = match interleaved {
-            true => (geo.batch / lanes * geo.groups * written).div_ceil(PARTS).max(FEW),
-            false => CHANNELS,
-        };
         // The registers hold the sums, a factor of each channel and one of the elements seen.
-        let channels =
-            |together: usize| even(written, CHANNELS.min(share).min((registers - 1) / (together + 1)));
+        let channels = |together: usize| even(written, CHANNELS.min((registers - 1) / (together + 1)));
         let runs = |minimal: Option<Minimal>, together: usize| -> SmallVec<[Run; 32]> {
             match minimal {
                 Some(minimal) => minimal.runs(together).collect(),
@@ -211,32 +207,41 @@ impl Batched {
     }
 
     /// The images of a vector.
-    fn images(&self, vector: usize) -> std::ops::Range<usize> {
+    fn images(&self, vector: usize) -> Range<usize> {
         vector * self.lanes..self.geo.batch.min((vector + 1) * self.lanes)
     }
 
-    /// The images of a vector in frames of all channels, and the border after the last. `from` has all images.
-    fn framed<'a>(&self, vector: usize, from: &'a [f32], frame: Frame) -> Framed<'a> {
-        let images = self.images(vector);
+    /// Some vectors of images in frames of all channels. `from` has all images.
+    fn framed<'a>(&self, vectors: Range<usize>, from: &'a [f32], frame: Frame) -> Framed<'a> {
         let image = from.len() / self.geo.batch;
-        let from = &from[images.start * image..images.end * image];
         if self.interleaved && frame.is_bare() {
-            return Framed::InPlace(from);
+            return Framed { vectors, each: image * self.lanes, memory: Memory::InPlace(from) };
         }
         let channel: usize = frame.inner.iter().product();
-        let len = (image / channel * frame.len() + frame.before[2]) * self.lanes;
-        // Zeros where there is a border, or a lane is left without an image that is not written as the transform of
-        // zeros.
-        let mut to = match frame.is_full() && (frame.lines.is_some() || images.len() == self.lanes) {
-            true => Storage::unspecified(len),
-            false => Storage::filled(len, 0.0),
-        };
-        let each = if frame.lines.is_some() { 4 } else { 1 };
-        par::rows(to.make_mut(), frame.len() * self.lanes, each * channel * self.lanes, |first, to| {
+        let (channels, framed) = (image / channel, frame.len() * self.lanes);
+        // With the border after the last.
+        let each = channels * framed + frame.before[2] * self.lanes;
+        let mut memory = Storage::unspecified(vectors.len() * each);
+        let shared = Shared::new(memory.make_mut());
+        let cost = channel * self.lanes * if frame.lines.is_some() { 4 } else { 1 };
+        par::tasks(vectors.len() * channels, cost, |task| {
+            let (nth, channel) = (task / channels, task % channels);
+            let images = self.images(vectors.start + nth);
+            let end = if channel + 1 == channels { each } else { (channel + 1) * framed };
+            // SAFETY: a channel of a vector, which no other task has.
+            let to = unsafe { shared.part(nth * each + channel * framed, end - channel * framed) };
+            // Zeros where there is a border, or a lane is left without an image that is not written as the transform
+            // of zeros.
+            if !frame.is_full() || frame.lines.is_none() && images.len() < self.lanes {
+                to.fill(0.0);
+            } else {
+                to[framed..].fill(0.0);
+            }
+            let (from, to) = (&from[images.start * image..images.end * image], &mut to[..framed]);
             let (images, interleaved) = (images.len(), self.interleaved);
-            simd::vectorised(self.level, LayOut { from, images, interleaved, channel: first, frame, to });
+            simd::vectorised(self.level, LayOut { from, images, interleaved, channel, frame, to });
         });
-        Framed::Copied(to)
+        Framed { vectors, each, memory: Memory::Copied(memory) }
     }
 
     fn vectors(&self) -> usize {
@@ -252,11 +257,6 @@ impl Batched {
         let blocks = of_group.div_ceil(self.channels);
         let plane: usize = extents.iter().product();
         let lines = extents[0] * extents[1];
-        // Few images are divided by lines too, where those of a vector need not follow each other.
-        let parts = match self.interleaved {
-            true => 1,
-            false => PARTS.div_ceil(self.vectors().max(1) * self.geo.groups * blocks).min(lines),
-        };
         let plan = Plan {
             of: self,
             sights,
@@ -269,21 +269,30 @@ impl Batched {
         let image = of_group * self.geo.groups * plane;
         let taps: usize = self.kernel().iter().product();
         let multiplied = self.channels * of_taps * taps * self.geo.out_plane();
+        let (threads, vectors) = (par::threads(), self.vectors());
+        let tasks = self.geo.groups * blocks;
+        // Few images are divided by lines, too.
+        let parts = match threads {
+            1 => 1,
+            _ => (TASKS * threads).div_ceil((vectors * tasks).max(1)).min(lines),
+        };
         let cost = multiplied.div_ceil(parts) * self.lanes / PER_OPERATION;
         let shared = Shared::new(to);
-        let convolve = |vector| {
-            let x = self.framed(vector, from, self.read);
-            par::tasks(self.geo.groups * blocks * parts, cost, |task| {
-                let (group, block, part) = (task / parts / blocks, task / parts % blocks, task % parts);
+        let convolve = |vectors: Range<usize>| {
+            let x = self.framed(vectors.clone(), from, self.read);
+            par::tasks(vectors.len() * tasks * parts, cost, |task| {
+                let (task, part) = (task / parts, task % parts);
+                let (block, group, nth) =
+                    (task % blocks, task / blocks % self.geo.groups, task / blocks / self.geo.groups);
+                let images = self.images(vectors.start + nth);
                 let first = block * self.channels;
                 let channels = self.channels.min(of_group - first);
                 let lines = part * lines / parts..(part + 1) * lines / parts;
                 let [start, found] = [lines.start, lines.len()].map(|lines| lines * extents[2]);
-                // Whole channels follow each other.
-                let span = if parts == 1 { channels * plane } else { found };
-                let at = (group * of_group + first) * plane + start;
-                let find = |to: &mut [f32]| {
-                    let block = Block { plan: &plan, x: &x, group, first, lines, bias, to };
+                let start = (group * of_group + first) * plane + start;
+                let find = |(to, step)| {
+                    let x = x.vector(nth);
+                    let block = Block { plan: &plan, x, group, first, lines, bias, to, step };
                     match channels {
                         1 => simd::vectorised(self.level, Tiles::<1>(block)),
                         2 => simd::vectorised(self.level, Tiles::<2>(block)),
@@ -293,21 +302,23 @@ impl Batched {
                         _ => simd::vectorised(self.level, Tiles::<CHANNELS>(block)),
                     }
                 };
-                let len = channels * found * self.lanes;
                 if self.interleaved {
-                    // SAFETY: whole channels of a vector of images, which no other task has.
-                    return find(unsafe { shared.part(vector * image * self.lanes + at * self.lanes, len) });
+                    let start = images.start * image + start * self.lanes;
+                    let len = ((channels - 1) * plane + found) * self.lanes;
+                    return find((shared.pointer(start, len), plane * self.lanes));
                 }
-                let mut results = Storage::unspecified(len);
-                find(results.make_mut());
-                let (from, to, images) = (&results, &shared, self.images(vector));
-                simd::vectorised(self.level, Restore { from, span, to, images, image, plane, first: at });
+                let mut results = Storage::unspecified(channels * found * self.lanes);
+                find((results.make_mut().as_mut_ptr(), found * self.lanes));
+                // Whole channels follow each other.
+                let span = if parts == 1 { channels * plane } else { found };
+                let (from, to) = (&results, &shared);
+                simd::vectorised(self.level, Restore { from, span, to, images, image, plane, first: start });
             });
         };
-        // A task divides its work only where it is not one of several.
-        match self.vectors() < par::threads() {
-            true => (0..self.vectors()).for_each(convolve),
-            false => par::tasks(self.vectors(), cost * parts * blocks * self.geo.groups, convolve),
+        // What a task calls is not divided again.
+        match vectors < TASKS * threads {
+            true => convolve(0..vectors),
+            false => par::tasks(vectors, cost * tasks * parts, |vector| convolve(vector..vector + 1)),
         }
     }
 
@@ -361,46 +372,47 @@ impl Batched {
         let cost = channels * row * y_frame.len() / products / PER_OPERATION;
         let len = products * geo.groups * group_row;
         let mut sums = Storage::unspecified(parts * len);
-        let sum = |part: usize, sums: &mut [f32]| {
-            let vectors = part * each..self.vectors().min((part + 1) * each);
-            for vector in vectors.clone() {
-                let x_vectors = self.framed(vector, x, self.read);
-                let y_vectors = self.framed(vector, y, y_frame);
-                par::chunks(sums, group_row, |nth, sums| {
-                    let (product, group) = (nth / geo.groups, nth % geo.groups);
-                    let x = &x_vectors[group * group_in * self.read.len() * self.lanes..];
-                    let y = &y_vectors[group * group_out * y_frame.len() * self.lanes..];
-                    par::rows(sums, channels * row, cost, |first, sums| {
-                        for (block, sums) in sums.chunks_mut(channels * row).enumerate() {
-                            let y = &y[(first + block) * channels * y_frame.len() * self.lanes..];
-                            let begins = vector == vectors.start;
-                            let of = Sums {
-                                of: self,
-                                x,
-                                y,
-                                y_frame,
-                                at: product * wide,
-                                wide,
-                                taps: &taps,
-                                begins,
-                                sums,
-                            };
-                            match of.sums.len() / row {
-                                1 => self.correlate::<1>(of),
-                                2 => self.correlate::<2>(of),
-                                3 => self.correlate::<3>(of),
-                                4 => self.correlate::<4>(of),
-                                5 => self.correlate::<5>(of),
-                                _ => self.correlate::<CHANNELS>(of),
-                            }
-                        }
-                    });
-                });
-            }
+        let shared = Shared::new(sums.make_mut());
+        let blocks = group_out.div_ceil(channels);
+        let sum = |first_part: usize, nth: usize, vectors: Range<usize>| {
+            let (x, y) = (self.framed(vectors.clone(), x, self.read), self.framed(vectors.clone(), y, y_frame));
+            par::tasks(vectors.len() * products * geo.groups * blocks, cost, |task| {
+                let (block, task) = (task % blocks, task / blocks);
+                let (group, product, part) =
+                    (task % geo.groups, task / geo.groups % products, task / geo.groups / products);
+                let first = group * group_out + block * channels;
+                let channels = channels.min(group_out - block * channels);
+                let start = (first_part + part) * len + product * geo.groups * group_row + first * row;
+                // SAFETY: the sums of some channels, which no other task has.
+                let sums = unsafe { shared.part(start, channels * row) };
+                let of = Sums {
+                    of: self,
+                    x: &x.vector(part)[group * group_in * self.read.len() * self.lanes..],
+                    y: &y.vector(part)[first * y_frame.len() * self.lanes..],
+                    y_frame,
+                    at: product * wide,
+                    wide,
+                    taps: &taps,
+                    begins: nth == 0,
+                    sums,
+                };
+                match channels {
+                    1 => self.correlate::<1>(of),
+                    2 => self.correlate::<2>(of),
+                    3 => self.correlate::<3>(of),
+                    4 => self.correlate::<4>(of),
+                    5 => self.correlate::<5>(of),
+                    _ => self.correlate::<CHANNELS>(of),
+                }
+            });
         };
-        match parts < par::threads() {
-            true => sums.make_mut().chunks_mut(len).enumerate().for_each(|(part, sums)| sum(part, sums)),
-            false => par::chunks(sums.make_mut(), len, sum),
+        // What a task calls is not divided again.
+        match each {
+            1 => sum(0, 0, 0..parts),
+            _ => par::tasks(parts, cost * products * geo.groups * blocks * each, |part| {
+                let vectors = part * each..self.vectors().min((part + 1) * each);
+                vectors.enumerate().for_each(|(nth, vector)| sum(part, nth, vector..vector + 1));
+            }),
         }
         let Some(minimal) = self.minimal else { return partial::add_lanes(self.level, &sums, w) };
         let mut totals = Storage::unspecified(len / self.lanes);

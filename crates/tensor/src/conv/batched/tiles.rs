@@ -44,7 +44,9 @@ pub(super) struct Block<'a> {
     pub(super) lines: std::ops::Range<usize>,
     /// What the sums of each channel begin with.
     pub(super) bias: Option<&'a [f32]>,
-    pub(super) to: &'a mut [f32],
+    /// Where the results go, to be written by nobody else, and how far apart its channels are there.
+    pub(super) to: *mut f32,
+    pub(super) step: usize,
 }
 
 /// Tiles of `R` channels.
@@ -55,7 +57,7 @@ impl<const R: usize> Vectorised for Tiles<'_, R> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Block { plan, x, group, first, lines, bias, to } = self.0;
+        let Block { plan, x, group, first, lines, bias, to, step } = self.0;
         let Plan { of, sights, extents, weight, read, written, .. } = plan;
         let (frame, taps) = (of.read, of.kernel().iter().product::<usize>());
         let [_, high, wide] = *extents;
@@ -63,8 +65,7 @@ impl<const R: usize> Vectorised for Tiles<'_, R> {
         let x = &x[group * read * len..];
         assert!(x.len() >= (read * frame.len() + frame.before[2]) * V::LANES);
         let weight = &weight[group * read * taps * written..][..read * taps * written];
-        let channel = lines.len() * wide * V::LANES;
-        assert!(to.len() == R * channel && first + R <= *written && of.lanes == V::LANES);
+        assert!(lines.len() * wide * V::LANES <= step && first + R <= *written && of.lanes == V::LANES);
         let mut begin = [0.0; R];
         if let Some(bias) = bias {
             begin.copy_from_slice(&bias[group * written + first..][..R]);
@@ -90,8 +91,8 @@ impl<const R: usize> Vectorised for Tiles<'_, R> {
         for nth in (0..lines.len()).step_by(some) {
             let some = lines.start + nth..lines.end.min(lines.start + nth + some);
             let (found, channel) = match of.minimal {
-                Some(_) => (&mut *products, some.len() * line_of * V::LANES),
-                None => (&mut *to, channel),
+                Some(_) => (products.as_mut_ptr(), some.len() * line_of * V::LANES),
+                None => (to, step),
             };
             for run in &of.runs {
                 for (nth, line) in some.clone().enumerate() {
@@ -102,7 +103,7 @@ impl<const R: usize> Vectorised for Tiles<'_, R> {
                     let tile = Tile {
                         w: weight.as_ptr().wrapping_add(tap),
                         x: x.as_ptr().wrapping_offset(element),
-                        to: found[(nth * line_of + run.first) * V::LANES..].as_mut_ptr(),
+                        to: found.wrapping_add((nth * line_of + run.first) * V::LANES),
                         channels: (*read, (taps * written, len as isize)),
                         taps: [0, 1, 2].map(|i| (seen[i].count, along[i])),
                         position,
@@ -127,9 +128,13 @@ impl<const R: usize> Vectorised for Tiles<'_, R> {
             for r in 0..R {
                 for line in 0..some.len() {
                     let products = &products[r * channel + line * line_of * V::LANES..][..line_of * V::LANES];
-                    let at = (r * lines.len() + nth + line) * wide * V::LANES;
-                    // SAFETY: the caller promises the instructions.
-                    unsafe { minimal.results::<V>(products, &begin[r], &mut to[at..][..wide * V::LANES]) };
+                    // SAFETY: the caller promises the instructions, and that `to` has the lines of each channel, which
+                    // nobody else writes.
+                    unsafe {
+                        let to = to.add(r * step + (nth + line) * wide * V::LANES);
+                        let to = std::slice::from_raw_parts_mut(to, wide * V::LANES);
+                        minimal.results::<V>(products, &begin[r], to);
+                    }
                 }
             }
         }
