@@ -20,6 +20,8 @@ mod product;
 mod sight;
 mod unfold;
 #[cfg(target_arch = "x86_64")]
+mod way;
+#[cfg(target_arch = "x86_64")]
 mod winograd;
 
 #[cfg(test)]
@@ -33,6 +35,8 @@ pub use patches::Patches;
 use crate::simd;
 use crate::{Element, Float};
 use product::Product;
+#[cfg(target_arch = "x86_64")]
+use way::Way;
 
 /// Multiplications and additions that take the time of one simple operation (see [`par::GRAIN`]).
 const PER_OPERATION: usize = 8;
@@ -120,17 +124,15 @@ impl Fast for f32 {
         finish: &Finish<f32>,
         result: &mut [f32],
     ) -> bool {
-        let level = simd::level();
-        if let Some(winograd) = winograd::Winograd::new(geo, slot, level) {
-            winograd.solve(operands, finish, result);
-        } else if let Some(batched) = batched::Batched::new(geo, slot, level) {
-            let (begin, rest) = finish.begun();
-            batched.solve(operands, begin, result);
-            rest.all(result, plane(geo, slot));
-        } else if let Some(direct) = direct::Direct::new(geo, slot, level) {
-            direct.solve(operands, finish, result);
-        } else {
-            return false;
+        match &*Way::of(geo, slot) {
+            Way::Winograd(winograd) => winograd.solve(operands, finish, result),
+            Way::Batched(batched) => {
+                let (begin, rest) = finish.begun();
+                batched.solve(operands, begin, result);
+                rest.all(result, plane(geo, slot));
+            }
+            Way::Direct(direct) => direct.solve(operands, finish, result),
+            Way::Product => return false,
         }
         true
     }
@@ -145,12 +147,6 @@ impl Fast for f32 {
 
     #[cfg(target_arch = "x86_64")]
     fn lanes(geo: &Geometry) -> Option<usize> {
-        let level = simd::level();
-        let lanes = batched::lanes(level)?;
-        let interleaved = geo.interleaved(lanes)?;
-        let slots = [Slot::Input, Slot::Weight, Slot::Output];
-        let apart = |slot| winograd::Winograd::new(geo, slot, level).is_some();
-        let fits = |slot| batched::Batched::new(&interleaved, slot, level).is_some();
-        (!slots.into_iter().any(apart) && slots.into_iter().all(fits)).then_some(lanes)
+        way::lanes(geo)
     }
 }

@@ -375,7 +375,8 @@ impl Batched {
         let shared = Shared::new(sums.make_mut());
         let blocks = group_out.div_ceil(channels);
         let sum = |first_part: usize, nth: usize, vectors: Range<usize>| {
-            let (x, y) = (self.framed(vectors.clone(), x, self.read), self.framed(vectors.clone(), y, y_frame));
+            let (x, y) =
+                (self.framed(vectors.clone(), x, self.read), self.framed(vectors.clone(), y, y_frame));
             par::tasks(vectors.len() * products * geo.groups * blocks, cost, |task| {
                 let (block, task) = (task % blocks, task / blocks);
                 let (group, product, part) =

@@ -1,0 +1,66 @@
+//! Which kernel solves a convolution: found once for each, and remembered.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::batched::{self, Batched};
+use super::direct::Direct;
+use super::winograd::Winograd;
+use super::{Geometry, Slot};
+use crate::simd;
+
+/// A kernel, planned for a convolution and what is solved for.
+pub(super) enum Way {
+    Winograd(Winograd),
+    Batched(Batched),
+    Direct(Direct),
+    /// None that is faster than products with unfolded images.
+    Product,
+}
+
+/// What a thread remembers: the convolutions of a training step, and more.
+const KNOWN: usize = 128;
+
+thread_local! {
+    /// The ways found last, the oldest first.
+    static WAYS: RefCell<Vec<(Geometry, Slot, Rc<Way>)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Way {
+    /// The fastest way. A step is made of a few convolutions again and again, and to weigh the ways of a small one takes a
+    /// good part of the time that it takes itself.
+    pub(super) fn of(geo: &Geometry, slot: Slot) -> Rc<Self> {
+        WAYS.with_borrow_mut(|ways| {
+            let known = ways.iter().find(|(known, of, _)| *of == slot && known == geo);
+            if let Some((.., way)) = known {
+                return Rc::clone(way);
+            }
+            if ways.len() == KNOWN {
+                ways.remove(0);
+            }
+            let way = Rc::new(Self::find(geo, slot));
+            ways.push((*geo, slot, Rc::clone(&way)));
+            way
+        })
+    }
+
+    fn find(geo: &Geometry, slot: Slot) -> Self {
+        let level = simd::level();
+        None.or_else(|| Winograd::new(geo, slot, level).map(Self::Winograd))
+            .or_else(|| Batched::new(geo, slot, level).map(Self::Batched))
+            .or_else(|| Direct::new(geo, slot, level).map(Self::Direct))
+            .unwrap_or(Self::Product)
+    }
+}
+
+/// See [`Geometry::lanes`]: where all three kernels convolve a vector of images at a time, and would not be Winograd's of
+/// single images.
+pub(super) fn lanes(geo: &Geometry) -> Option<usize> {
+    let lanes = batched::lanes(simd::level())?;
+    let interleaved = geo.interleaved(lanes)?;
+    let fits = |slot| {
+        let apart = matches!(*Way::of(geo, slot), Way::Winograd(_));
+        !apart && matches!(*Way::of(&interleaved, slot), Way::Batched(_))
+    };
+    [Slot::Output, Slot::Weight, Slot::Input].into_iter().all(fits).then_some(lanes)
+}
