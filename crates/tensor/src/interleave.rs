@@ -31,17 +31,21 @@ impl<T: Float> Tensor<T> {
     /// `[m, c, …, l]` as `[m·l, c, …]`: undoes [`interleaved`](Self::interleaved).
     ///
     /// # Errors
-    /// If there are fewer than two axes.
+    /// If there are fewer than two axes, or more images than can be counted.
     #[track_caller]
     pub fn deinterleaved(&self) -> Result<Self> {
-        let (&[first, .., lanes], rank) = (&self.shape()[..], self.rank()) else {
-            let fact = format!("expected at least 2 axes, found {}", self.shape());
+        let images = match self.shape()[..] {
+            [first, .., lanes] => first.checked_mul(lanes),
+            _ => None,
+        };
+        let Some(images) = images else {
+            let fact = format!("expected [n/lanes, …, lanes], found {}", self.shape());
             return Err(Error::new("deinterleave", fact));
         };
         let mut shape = self.shape().clone();
-        shape[0] = first * lanes;
-        shape.remove(rank - 1);
-        Ok(self.transposed(shape, self.numel() / (first * lanes).max(1)))
+        shape[0] = images;
+        shape.remove(self.rank() - 1);
+        Ok(self.transposed(shape, self.numel() / images.max(1)))
     }
 
     /// The elements as matrices one after the other, as many as the lesser of the first extents, each transposed to rows of

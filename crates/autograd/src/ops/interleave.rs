@@ -22,12 +22,12 @@ linear! {
         Interleave |_, shape| Interleave { lanes: shape[shape.len() - 1] };
 }
 
-/// Images `[n, c, …]` that lie side by side, as `[n/lanes, c, …, lanes]`: what is done at one place of them is done to as
-/// many as a vector has lanes by one instruction, so that convolution and pooling are fastest, and nothing is transposed
-/// between one and the next. Values are those of the images one after the other, but for the last digits of sums, which
-/// are added up in another order.
+/// Images `[n, c, …]` that lie side by side, as `[n/lanes, c, …, lanes]`.
 ///
-/// [`Sequential`](https://docs.rs/retrograd-nn) makes and undoes it where that pays.
+/// With as many of them as a vector has lanes, one instruction does for all what is done at one place: convolution and
+/// pooling are fastest, and nothing is transposed between one and the next. Values are those of the images one after the
+/// other, but for the last digits of sums, which are added up in another order. The `Sequential` of the layers makes and
+/// undoes it where that pays ([`Geometry::lanes`]).
 ///
 /// ```
 /// # use retrograd_autograd::{Interleaved, Tape};
