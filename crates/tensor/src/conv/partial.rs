@@ -23,7 +23,7 @@ pub(super) fn add_parts<T: crate::Float>(partial: &[T], w: &mut [T]) {
 pub(super) fn add_lanes(level: Level, partial: &[f32], w: &mut [f32]) {
     let len = w.len();
     // Vectors are added up, which costs less than as many elements.
-    par::rows(w, 1, partial.len() / len, |first, w| {
+    par::rows(w, 1, partial.len() / len / 4, |first, w| {
         simd::vectorised(level, AddLanes { partial, len, first, w });
     });
 }
