@@ -33,6 +33,13 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// How many pages of memory the process has touched for the first time, where the system tells: the tenth field of its
+/// line, the second of which, a name in brackets, may hold blanks.
+fn page_faults() -> Option<u64> {
+    let line = std::fs::read_to_string("/proc/self/stat").ok()?;
+    line.rsplit_once(')')?.1.split_whitespace().nth(7)?.parse().ok()
+}
+
 #[test]
 fn a_training_step_of_lenet_in_steady_state_asks_the_system_for_no_tensor_memory_and_for_two_small_blocks() {
     let mut model = (networks::LENET.build)(&mut StdRng::seed_from_u64(42)).unwrap();
@@ -51,10 +58,11 @@ fn a_training_step_of_lenet_in_steady_state_asks_the_system_for_no_tensor_memory
     for _ in 0..15 {
         step().unwrap();
     }
-    let (before, blocks) = (memory_use(), BLOCKS.load(Ordering::Relaxed));
+    let (before, blocks, faults) = (memory_use(), BLOCKS.load(Ordering::Relaxed), page_faults());
     for _ in 0..20 {
         step().unwrap();
     }
+    let faults = page_faults().zip(faults).map(|(after, before)| after - before);
     let (after, blocks) = (memory_use(), BLOCKS.load(Ordering::Relaxed) - blocks);
     // A step makes dozens of tensors; if they were asked for anew, there would be hundreds of requests by now.
     let requests = after.system_requests - before.system_requests;
@@ -63,6 +71,10 @@ fn a_training_step_of_lenet_in_steady_state_asks_the_system_for_no_tensor_memory
     // the portable level `matrixmultiply` has memory of its own for each product.
     if simd::level() > simd::Level::Portable {
         assert!(blocks <= 2 * 20 + 10, "{blocks} blocks in 20 steps");
+    }
+    // The tensors of a step fill hundreds of pages; a block that threads ask for when they meet, tens.
+    if let Some(faults) = faults {
+        assert!(faults <= 100, "{faults} page faults in 20 steps");
     }
     assert_eq!(after.live, before.live, "nothing stays behind after a step");
     assert!(step().unwrap() < first, "it does train");
