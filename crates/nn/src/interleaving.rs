@@ -9,23 +9,27 @@ use crate::{AnyLayer, Layer};
 pub enum Interleaving<'a, T: Float> {
     /// Nothing: it wants them one after the other.
     Refused,
-    /// It looks at one element or one channel at a time: [`forward`](Layer::forward) takes the values as they lie.
+    /// It does not notice: each element of the result depends on the element at its place, and on parameters of its
+    /// channel, alone. [`forward`](Layer::forward) takes the values as they lie, and keeps their shape. (It must not depend
+    /// on other elements of the image: those of other images are among them.)
     Unnoticed,
-    /// What this makes of them.
-    Own(&'a dyn OfInterleaved<T>),
+    /// A way of its own.
+    Own {
+        /// That way.
+        layer: &'a dyn InterleavedLayer<T>,
+        /// Whether a convolution before this layer, with nothing but functions of elements and channels in between, gains
+        /// when it is computed of interleaved images. None, as such a function: the next layer says.
+        gains: Option<bool>,
+    },
 }
 
 /// A layer that computes with images that are [interleaved](Interleaved), as it does with images one after the other.
-pub trait OfInterleaved<T: Float> {
+pub trait InterleavedLayer<T: Float> {
     /// What [`forward`](Layer::forward) makes of the images; None, which is always right, where they are to be taken apart
-    /// first, and where that would refuse them.
+    /// first, and where that would refuse them. Then nothing was drawn from the tape's random numbers, or reported to it.
     fn forward_interleaved(&self, x: &Interleaved<T>) -> Option<Interleaved<T>>;
 
-    /// Whether a convolution before this layer, with nothing but functions of elements and channels in between, gains
-    /// when it is computed of interleaved images. Such a function has no say.
-    fn gains(&self) -> Option<bool>;
-
-    /// How many images are to lie side by side, if this layer is where that begins.
+    /// How many images are to lie side by side, a divisor of the batch, if this layer is where that begins.
     fn lanes(&self, x: &Var<T>) -> Option<usize> {
         let _ = x;
         None
@@ -34,24 +38,24 @@ pub trait OfInterleaved<T: Float> {
 
 /// Images between two layers of a chain.
 pub(crate) enum Images<T: Float> {
-    Apart(Var<T>),
-    Beside(Interleaved<T>),
+    Plain(Var<T>),
+    Interleaved(Interleaved<T>),
 }
 
 impl<T: Float> Images<T> {
     pub(crate) fn tape(&self) -> Option<&Tape<T>> {
         match self {
-            Self::Apart(x) => x.tape(),
-            Self::Beside(x) => x.tape(),
+            Self::Plain(x) => x.tape(),
+            Self::Interleaved(x) => x.tape(),
         }
     }
 
     /// The images one after the other.
     #[track_caller]
-    pub(crate) fn apart(self) -> Result<Var<T>> {
+    pub(crate) fn plain(self) -> Result<Var<T>> {
         match self {
-            Self::Apart(x) => Ok(x),
-            Self::Beside(x) => x.deinterleaved(),
+            Self::Plain(x) => Ok(x),
+            Self::Interleaved(x) => x.deinterleaved(),
         }
     }
 
@@ -59,40 +63,44 @@ impl<T: Float> Images<T> {
     #[track_caller]
     pub(crate) fn through(self, layer: &AnyLayer<T>, next: &[AnyLayer<T>]) -> Result<Self> {
         let x = match (self, layer.interleaving()) {
-            (Self::Beside(x), Interleaving::Unnoticed) => {
+            (Self::Interleaved(x), Interleaving::Unnoticed) => {
                 if let Some(overwrite) = layer.in_place() {
-                    return Ok(Self::Beside(Interleaved::from_values(overwrite(x.into_values()))));
+                    return Ok(Self::Interleaved(Interleaved::from_values(overwrite(x.into_values()))));
                 }
                 match layer.forward(x.values()) {
-                    Ok(y) => return Ok(Self::Beside(Interleaved::from_values(y))),
+                    Ok(y) if y.shape() == x.values().shape() => {
+                        return Ok(Self::Interleaved(Interleaved::from_values(y)));
+                    }
                     // What is wrong is said of the images one after the other.
-                    Err(_) => x.deinterleaved()?,
+                    _ => x.deinterleaved()?,
                 }
             }
-            (Self::Beside(x), Interleaving::Own(own)) => match own.forward_interleaved(&x) {
-                Some(y) => return Ok(Self::Beside(y)),
+            (Self::Interleaved(x), Interleaving::Own { layer, .. }) => match layer.forward_interleaved(&x) {
+                Some(y) => return Ok(Self::Interleaved(y)),
                 None => x.deinterleaved()?,
             },
-            (Self::Apart(x), Interleaving::Own(own)) => {
-                if let Some(lanes) = own.lanes(&x).filter(|_| may_lie_beside(&x) && gains(next))
-                    && let Some(y) = own.forward_interleaved(&x.interleaved(lanes)?)
+            (Self::Plain(x), Interleaving::Own { layer, .. }) => {
+                if is_free(&x)
+                    && gains(next)
+                    && let Some(lanes) = layer.lanes(&x)
+                    && let Some(y) = layer.forward_interleaved(&x.interleaved(lanes)?)
                 {
-                    return Ok(Self::Beside(y));
+                    return Ok(Self::Interleaved(y));
                 }
                 x
             }
-            (x, _) => x.apart()?,
+            (x, _) => x.plain()?,
         };
         let y = match layer.in_place() {
             Some(overwrite) => overwrite(x),
             None => layer.forward(&x)?,
         };
-        Ok(Self::Apart(y))
+        Ok(Self::Plain(y))
     }
 }
 
-/// Whether nobody will look at the shapes of what is computed: who trains does not, unless something went wrong.
-fn may_lie_beside<T: Float>(x: &Var<T>) -> bool {
+/// Whether the order of images is free: on a tape that evaluates, or looks for anomalies, it is there to be read.
+fn is_free<T: Float>(x: &Var<T>) -> bool {
     x.tape().is_none_or(|tape| tape.is_training() && !tape.detects_anomaly())
 }
 
@@ -101,7 +109,7 @@ fn gains<T: Float>(next: &[AnyLayer<T>]) -> bool {
     let says = |layer: &AnyLayer<T>| match layer.interleaving() {
         Interleaving::Refused => Some(false),
         Interleaving::Unnoticed => None,
-        Interleaving::Own(own) => own.gains(),
+        Interleaving::Own { gains, .. } => gains,
     };
     next.iter().find_map(says).unwrap_or(false)
 }

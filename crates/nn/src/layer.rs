@@ -108,6 +108,13 @@ fn sound<T: Float>(y: Images<T>) -> Result<Images<T>> {
 /// [PyTorch](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html). Made by
 /// [`sequential!`](crate::sequential), or layer by layer.
 ///
+/// What the layers give one by one it may compute otherwise, so that results differ in their last digits: without a tape,
+/// batch norm and ReLU in passing after a convolution; on a tape that trains, or without one, of batches that fill
+/// vectors (multiples of 16 images, of 8 with AVX2), images [side by side](retrograd_autograd::Interleaved) from a
+/// convolution to what follows its pooling. What the tape has recorded shows that, with `interleave` and
+/// `deinterleave` where it begins and ends; a tape that [evaluates](Tape::eval) or
+/// [looks for anomalies](Tape::detect_anomaly) has images one after the other.
+///
 /// ```
 /// # use retrograd_nn::{Layer, Linear, Module, ReLU, sequential};
 /// # use rand::SeedableRng;
@@ -174,12 +181,12 @@ impl<T: Float> Layer<T> for Sequential<T> {
     #[track_caller]
     fn forward(&self, x: &Var<T>) -> Result<Var<T>> {
         let line = Location::caller();
-        let (mut y, mut left) = (Images::Apart(x.clone()), &self.layers[..]);
+        let (mut y, mut left) = (Images::Plain(x.clone()), &self.layers[..]);
         while let [layer, next @ ..] = left {
-            if let Images::Apart(x) = &y
+            if let Images::Plain(x) = &y
                 && let Some((passed, rest)) = layer.with_next(x, next)
             {
-                (y, left) = (Images::Apart(passed), rest);
+                (y, left) = (Images::Plain(passed), rest);
                 continue;
             }
             let i = self.layers.len() - left.len();
@@ -192,7 +199,7 @@ impl<T: Float> Layer<T> for Sequential<T> {
             .map_err(|error| blame(error.within(i), line))?;
             left = next;
         }
-        y.apart()
+        y.plain()
     }
 }
 

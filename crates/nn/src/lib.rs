@@ -17,7 +17,7 @@ mod summary;
 
 pub use clip::{clip_finite_grad_norm, clip_grad_norm, clip_grad_value};
 pub use ema::Ema;
-pub use interleaving::{Interleaving, OfInterleaved};
+pub use interleaving::{InterleavedLayer, Interleaving};
 pub use layer::{AnyLayer, Layer, Sequential};
 pub use layers::*;
 pub use losses::*;

@@ -5,7 +5,8 @@
 //! windows are one wide: convolution ([`Geometry::interleaved`](crate::Geometry::interleaved)) and pooling
 //! ([`Pooling::interleaved`](crate::Pooling::interleaved)) need no other definition, and what acts on elements or
 //! channels needs nothing at all. Where l is the lanes of a vector, every step of a window is one instruction for all of
-//! them, whatever the extents, and nothing is transposed between one operation and the next.
+//! them, whatever the extents, and nothing is transposed between one operation and the next. (cuda-convnet's CHWN has all
+//! images innermost; oneDNN's blocked orders have channels so.)
 
 use crate::par;
 use crate::{Error, Float, Result, Shape, Tensor};
@@ -31,17 +32,14 @@ impl<T: Float> Tensor<T> {
     /// `[m, c, …, l]` as `[m·l, c, …]`: undoes [`interleaved`](Self::interleaved).
     ///
     /// # Errors
-    /// If there are fewer than two axes, or more images than can be counted.
+    /// If there are fewer than two axes.
     #[track_caller]
     pub fn deinterleaved(&self) -> Result<Self> {
-        let images = match self.shape()[..] {
-            [first, .., lanes] => first.checked_mul(lanes),
-            _ => None,
-        };
-        let Some(images) = images else {
+        let &[first, .., lanes] = &self.shape()[..] else {
             let fact = format!("expected [n/lanes, …, lanes], found {}", self.shape());
             return Err(Error::new("deinterleave", fact));
         };
+        let images = first.saturating_mul(lanes);
         let mut shape = self.shape().clone();
         shape[0] = images;
         shape.remove(self.rank() - 1);

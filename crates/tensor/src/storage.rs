@@ -254,7 +254,7 @@ mod pool {
     const SMALLEST: usize = 2 * LINE;
 
     /// Free blocks of a class, the last given back last, each with the thread that did.
-    struct Free(Vec<(Place, NonNull<Header>)>);
+    struct Free(Vec<(Thread, NonNull<Header>)>);
     // SAFETY: a free block belongs to nobody but the list that it is in.
     unsafe impl Send for Free {}
 
@@ -265,23 +265,23 @@ mod pool {
             /// How many are looked at.
             const FEW: usize = 16;
             let last = self.0.len().checked_sub(1)?;
-            let here = Place::here();
-            let own = (0..=last).rev().take(FEW).find(|&at| self.0[at].0 == here);
+            let this = Thread::this();
+            let own = (0..=last).rev().take(FEW).find(|&at| self.0[at].0 == this);
             Some(self.0.remove(own.unwrap_or(last)).1)
         }
 
         fn push(&mut self, block: NonNull<Header>) {
-            self.0.push((Place::here(), block));
+            self.0.push((Thread::this(), block));
         }
     }
 
     /// A thread, while it lives.
     #[derive(Clone, Copy, PartialEq, Eq)]
-    struct Place(usize);
+    struct Thread(usize);
 
-    impl Place {
+    impl Thread {
         #[inline]
-        fn here() -> Self {
+        fn this() -> Self {
             thread_local!(static HERE: u8 = const { 0 });
             HERE.with(|here| Self(std::ptr::from_ref(here) as usize))
         }

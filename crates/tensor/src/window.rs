@@ -29,7 +29,7 @@ pub(crate) struct Tap {
 
 impl Axis {
     /// An axis of so many elements along which nothing slides: each output sees the input at its place.
-    pub(crate) fn along(extent: usize) -> Self {
+    pub(crate) fn identity(extent: usize) -> Self {
         Self { input: extent, kernel: 1, output: extent, stride: 1, dilation: 1, before: 0, after: 0 }
     }
 

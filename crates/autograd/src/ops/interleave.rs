@@ -101,9 +101,11 @@ impl<T: Float> Interleaved<T> {
     /// Values that lie like that: what a function of elements or of channels made of others.
     ///
     /// # Panics
-    /// If they have fewer than three axes.
+    /// If they are no `[n/lanes, c, …, lanes]` with at least one lane.
     pub fn from_values(values: Var<T>) -> Self {
-        assert!(values.rank() >= 3, "interleaved images are [n/lanes, c, …, lanes], not {}", values.shape());
+        let shape = values.shape();
+        let fits = matches!(shape[..], [_, _, .., lanes] if lanes > 0);
+        assert!(fits, "interleaved images are [n/lanes, c, …, lanes], not {shape}");
         Self(values)
     }
 

@@ -6,7 +6,7 @@ use retrograd_tensor::{Error, Finish, Float, Geometry, PaddingMode, Result, Shap
 
 use super::linear::weight_and_bias;
 use crate::init::Init;
-use crate::{AnyLayer, Interleaving, Layer, OfInterleaved, Size, module};
+use crate::{AnyLayer, InterleavedLayer, Interleaving, Layer, Size, module};
 
 /// Cross-correlation: a kernel slides over the input, multiplying and adding.
 ///
@@ -260,7 +260,8 @@ impl<const D: usize, T: Float> Layer<T> for Conv<D, T> {
 
     fn interleaving(&self) -> Interleaving<'_, T> {
         match self.padding_mode {
-            PaddingMode::Zeros => Interleaving::Own(self),
+            // Another convolution decides for itself.
+            PaddingMode::Zeros => Interleaving::Own { layer: self, gains: Some(false) },
             _ => Interleaving::Refused,
         }
     }
@@ -288,18 +289,13 @@ impl<const D: usize, T: Float> Layer<T> for Conv<D, T> {
     }
 }
 
-impl<const D: usize, T: Float> OfInterleaved<T> for Conv<D, T> {
+impl<const D: usize, T: Float> InterleavedLayer<T> for Conv<D, T> {
     fn forward_interleaved(&self, x: &Interleaved<T>) -> Option<Interleaved<T>> {
         if self.lanes_of(&x.shape()) != Some(x.lanes()) {
             return None;
         }
         let (weight, bias) = (self.weight.on(x.values()), self.bias.as_ref().map(|bias| bias.on(x.values())));
         x.conv(&weight, bias.as_ref(), self.groups, self.sliding).ok()
-    }
-
-    /// Another convolution decides for itself.
-    fn gains(&self) -> Option<bool> {
-        Some(false)
     }
 
     fn lanes(&self, x: &Var<T>) -> Option<usize> {

@@ -9,7 +9,7 @@
 use retrograd_autograd::{Buffer, Change, Interleaved, Parameter, Tape, Var};
 use retrograd_tensor::{Error, Finish, Float, Moments, Result, Shape, Tensor};
 
-use crate::{Interleaving, Layer, OfInterleaved, module};
+use crate::{InterleavedLayer, Interleaving, Layer, module};
 
 /// The layers with running statistics; they differ in what is there by default.
 macro_rules! with_running_statistics {
@@ -214,18 +214,14 @@ impl<const D: usize, T: Float> Layer<T> for BatchNorm<D, T> {
     }
 
     fn interleaving(&self) -> Interleaving<'_, T> {
-        Interleaving::Own(self)
+        Interleaving::Own { layer: self, gains: None }
     }
 }
 
-impl<const D: usize, T: Float> OfInterleaved<T> for BatchNorm<D, T> {
+impl<const D: usize, T: Float> InterleavedLayer<T> for BatchNorm<D, T> {
     fn forward_interleaved(&self, x: &Interleaved<T>) -> Option<Interleaved<T>> {
         let normalised = Self::takes(x.shape().len()).then(|| self.by_channel(x.values()))?;
         normalised.ok().map(Interleaved::from_values)
-    }
-
-    fn gains(&self) -> Option<bool> {
-        None
     }
 }
 
@@ -243,8 +239,9 @@ impl<const D: usize, T: Float> BatchNorm<D, T> {
         fits("batch_norm", mean, self.momentum, x)?;
         let before = match &self.num_batches_tracked {
             Some(count) => {
+                let before = count.value().item()?.to_f64();
                 tape.report(count, Change::Increment);
-                count.value().item()?.to_f64()
+                before
             }
             None => 0.0,
         };

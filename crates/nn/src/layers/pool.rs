@@ -5,7 +5,7 @@ use std::num::NonZeroI64;
 use retrograd_autograd::{Interleaved, Var};
 use retrograd_tensor::{Divisor, Float, Result, Tensor, Window};
 
-use crate::{Interleaving, Layer, OfInterleaved, Size};
+use crate::{InterleavedLayer, Interleaving, Layer, Size};
 
 /// The maximum of each window.
 ///
@@ -178,17 +178,13 @@ impl<const D: usize, T: Float> Layer<T> for MaxPool<D> {
     }
 
     fn interleaving(&self) -> Interleaving<'_, T> {
-        Interleaving::Own(self)
+        Interleaving::Own { layer: self, gains: Some(true) }
     }
 }
 
-impl<const D: usize, T: Float> OfInterleaved<T> for MaxPool<D> {
+impl<const D: usize, T: Float> InterleavedLayer<T> for MaxPool<D> {
     fn forward_interleaved(&self, x: &Interleaved<T>) -> Option<Interleaved<T>> {
         x.max_pool(self.window, self.dilation).ok()
-    }
-
-    fn gains(&self) -> Option<bool> {
-        Some(true)
     }
 }
 
@@ -199,17 +195,13 @@ impl<const D: usize, T: Float> Layer<T> for AvgPool<D> {
     }
 
     fn interleaving(&self) -> Interleaving<'_, T> {
-        Interleaving::Own(self)
+        Interleaving::Own { layer: self, gains: Some(true) }
     }
 }
 
-impl<const D: usize, T: Float> OfInterleaved<T> for AvgPool<D> {
+impl<const D: usize, T: Float> InterleavedLayer<T> for AvgPool<D> {
     fn forward_interleaved(&self, x: &Interleaved<T>) -> Option<Interleaved<T>> {
         x.avg_pool(self.window, self.divisor).ok()
-    }
-
-    fn gains(&self) -> Option<bool> {
-        Some(true)
     }
 }
 

@@ -145,8 +145,8 @@ impl Geometry {
         if self.interleaved || self.rank == 3 || lanes == 0 || !self.batch.is_multiple_of(lanes) {
             return None;
         }
-        debug_assert_eq!(outer, Axis::along(1));
-        let axes = [deep, high, Axis::along(lanes)];
+        debug_assert_eq!(outer, Axis::identity(1));
+        let axes = [deep, high, Axis::identity(lanes)];
         Some(Self { batch: self.batch / lanes, axes, rank: self.rank + 1, interleaved: true, ..*self })
     }
 
@@ -156,11 +156,12 @@ impl Geometry {
     }
 
     /// What [`interleaved`](Self::interleaved) was made of, or might have been.
-    pub(super) fn apart(&self, lanes: usize) -> Option<Self> {
+    pub(super) fn deinterleaved(&self, lanes: usize) -> Option<Self> {
         let [deep, high, images] = self.axes;
-        let axes = [Axis::along(1), deep, high];
+        let axes = [Axis::identity(1), deep, high];
         let batch = self.batch.checked_mul(lanes)?;
-        (images == Axis::along(lanes)).then_some(Self { batch, axes, interleaved: false, ..*self })
+        let rank = self.rank - 1;
+        (images == Axis::identity(lanes)).then_some(Self { batch, axes, rank, interleaved: false, ..*self })
     }
 
     /// The convolution by which this one's input is found from its output, where that is one: with stride 1, a
@@ -264,7 +265,7 @@ impl<'a> Operands<'a> {
         sliding: Sliding<D>,
         output_padding: Option<[usize; D]>,
     ) -> Result<Geometry> {
-        let mut axes = [Axis::along(1); 3];
+        let mut axes = [Axis::identity(1); 3];
         for (axis, i) in (0..D).zip(3 - D..3) {
             let slide = (sliding.stride[axis], sliding.dilation[axis], sliding.padding[axis]);
             let (extent, kernel) = (self.input[axis + 2], self.weight[axis + 2]);

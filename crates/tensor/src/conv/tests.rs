@@ -181,6 +181,7 @@ fn interleaved_images_are_convolved_as_those_one_after_the_other() {
                     assert_close(y.as_slice().iter().map(|&y| y.into()), expected.as_slice(), 1e-3, what);
                 }
             }
+            assert_eq!(geo.interleaved(8).unwrap().deinterleaved(8), Some(geo));
             assert!(geo.interleaved(5).is_none() && geo.interleaved(0).is_none());
             assert!(geo.interleaved(8).unwrap().interleaved(2).is_none(), "interleaved twice");
         }
@@ -207,6 +208,11 @@ fn images_are_interleaved_where_that_is_the_way_of_all_three_kernels() {
     assert_eq!(lanes([63, 6, 14, 14], [16, 6, 5, 5]), None, "a vector that is not full");
     assert_eq!(lanes([64, 32, 14, 14], [64, 32, 3, 3]), None, "Winograd's");
     assert_eq!(lanes([64, 6, 14, 14], [16, 6, 1, 1]), None, "a product");
+    for (input, weight) in
+        [([0, 6, 9, 9], [6, 6, 5, 5]), ([16, 0, 9, 9], [6, 0, 5, 5]), ([16, 6, 9, 9], [0, 6, 5, 5])]
+    {
+        assert_eq!(lanes(input, weight), None, "nothing to convolve");
+    }
 }
 
 #[test]

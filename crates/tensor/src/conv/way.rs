@@ -22,7 +22,7 @@ pub(super) enum Way {
 const KNOWN: usize = 128;
 
 thread_local! {
-    /// The ways found last, the oldest first.
+    /// The ways, those asked for last at the end.
     static WAYS: RefCell<Vec<(Geometry, Slot, Rc<Way>)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -31,16 +31,22 @@ impl Way {
     /// good part of the time that it takes itself.
     pub(super) fn of(geo: &Geometry, slot: Slot) -> Rc<Self> {
         WAYS.with_borrow_mut(|ways| {
-            let known = ways.iter().find(|(known, of, _)| *of == slot && known == geo);
-            if let Some((.., way)) = known {
-                return Rc::clone(way);
-            }
-            if ways.len() == KNOWN {
-                ways.remove(0);
-            }
-            let way = Rc::new(Self::find(geo, slot));
-            ways.push((*geo, slot, Rc::clone(&way)));
-            way
+            let known = ways.iter().position(|(known, of, _)| *of == slot && known == geo);
+            let (.., way) = match known {
+                Some(at) if at + 1 == ways.len() => &ways[at],
+                Some(at) => {
+                    ways[at..].rotate_left(1);
+                    &ways[ways.len() - 1]
+                }
+                None => {
+                    if ways.len() == KNOWN {
+                        ways.remove(0);
+                    }
+                    ways.push((*geo, slot, Rc::new(Self::find(geo, slot))));
+                    &ways[ways.len() - 1]
+                }
+            };
+            Rc::clone(way)
         })
     }
 
@@ -57,10 +63,13 @@ impl Way {
 /// single images.
 pub(super) fn lanes(geo: &Geometry) -> Option<usize> {
     let lanes = batched::lanes(simd::level())?;
+    if [geo.batch, geo.in_channels, geo.out_channels].contains(&0) {
+        return None;
+    }
     let interleaved = geo.interleaved(lanes)?;
     let fits = |slot| {
-        let apart = matches!(*Way::of(geo, slot), Way::Winograd(_));
-        !apart && matches!(*Way::of(&interleaved, slot), Way::Batched(_))
+        let of_single_images = matches!(*Way::of(geo, slot), Way::Winograd(_));
+        !of_single_images && matches!(*Way::of(&interleaved, slot), Way::Batched(_))
     };
     [Slot::Output, Slot::Weight, Slot::Input].into_iter().all(fits).then_some(lanes)
 }

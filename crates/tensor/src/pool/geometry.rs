@@ -207,7 +207,7 @@ impl Pooling {
         if self.rank == 3 || lanes == 0 || !batch.is_multiple_of(lanes) {
             return None;
         }
-        let sides = [deep, high, Side::Sliding(Axis::along(lanes))];
+        let sides = [deep, high, Side::Sliding(Axis::identity(lanes))];
         Some(Self { leading: [batch / lanes, channels], sides, rank: self.rank + 1 })
     }
 

@@ -14,7 +14,7 @@ use crate::storage::Storage;
 /// If a slice is not as long as its shape says.
 pub(crate) fn max_pool<T: Float>(geo: &Pooling, x: &[T], y: &mut [T], places: Option<&mut [u32]>) {
     let Some(planes) = Planes::new(geo, x.len(), y.len()) else { return };
-    let windows = if planes.beside > 1 { None } else { Windows::new(geo, &planes) };
+    let windows = if planes.lanes > 1 { None } else { Windows::new(geo, &planes) };
     let in_a_task = planes.in_a_task;
     let these = |task: usize| x[task * in_a_task * planes.in_len..].chunks_exact(planes.in_len);
     let each = planes.out_len * in_a_task;
@@ -40,9 +40,9 @@ fn pool<'a, T: Float, const PLACES: bool>(
     simd::dispatch(
         #[inline(always)]
         || match windows {
-            _ if planes.beside > 1 => {
+            _ if planes.lanes > 1 => {
                 for (x, (y, places)) in each {
-                    planes.max_beside::<T, PLACES>(x, y, places);
+                    planes.max_interleaved::<T, PLACES>(x, y, places);
                 }
             }
             _ if planes.shape == Shape::Squares => {

@@ -38,8 +38,8 @@ macro_rules! in_whole_blocks {
     }};
 }
 
-mod beside;
 mod geometry;
+mod interleaved;
 mod maximum;
 mod places;
 mod unpool;
@@ -90,8 +90,8 @@ pub(crate) fn avg_pool<T: Float>(geo: &Pooling, divisor: Divisor, x: &[T], y: &m
             #[inline(always)]
             || {
                 let x = &x[task * planes.in_a_task * planes.in_len..];
-                if planes.beside > 1 {
-                    return planes.average_beside(x, y, &divisors, factor);
+                if planes.lanes > 1 {
+                    return planes.average_interleaved(x, y, &divisors, factor);
                 }
                 if let (Shape::Squares, Some(factor)) = (planes.shape, factor) {
                     return planes.average_squares(x, y, factor);
@@ -123,8 +123,8 @@ pub(crate) fn avg_pool_adjoint<T: Float>(geo: &Pooling, divisor: Divisor, g: &[T
             #[inline(always)]
             || {
                 let g = &g[task * planes.in_a_task * planes.out_len..];
-                if planes.beside > 1 {
-                    return planes.spread_beside(g, gx, &divisors, factor);
+                if planes.lanes > 1 {
+                    return planes.spread_interleaved(g, gx, &divisors, factor);
                 }
                 if let (Shape::Squares, Some(factor)) = (planes.shape, factor) {
                     return planes.spread_squares(g, gx, factor);
@@ -170,7 +170,7 @@ struct Planes {
     shape: Shape,
     /// How many elements side by side are seen by as many outputs, each by its own: those of the last axis, if windows are
     /// one wide along it. The axes are then the others, and an element of a plane stands for so many.
-    beside: usize,
+    lanes: usize,
 }
 
 impl Planes {
@@ -186,12 +186,12 @@ impl Planes {
         let (in_len, out_len) =
             (input.iter().product::<usize>(), reaches.iter().map(|reaches| reaches.len()).product::<usize>());
         let itself = |(o, r): (usize, &Reach)| r.start == o && r.end == o + 1;
-        let mut beside = 1;
+        let mut lanes = 1;
         if input[2].is_multiple_of(8)
             && reaches[2].len() == input[2]
             && reaches[2].iter().enumerate().all(itself)
         {
-            beside = input[2];
+            lanes = input[2];
             (input, steps) = ([1, input[0], input[1]], [1, steps[0], steps[1]]);
             reaches.rotate_right(1);
             reaches[0] = SmallVec::from_iter([Reach { start: 0, end: 1, padded: 1 }]);
@@ -219,7 +219,7 @@ impl Planes {
             in_a_task: par::each(y / out_len, in_len.max(out_len)),
             pairs: pairs(2),
             shape,
-            beside,
+            lanes,
             reaches,
             steps,
         })

@@ -94,7 +94,7 @@ impl Batched {
     pub(super) fn new(geo: &Geometry, slot: Slot, level: Level) -> Option<Self> {
         let lanes = lanes(level).filter(|_| geo.taps() > 1)?;
         let registers = 2 * lanes;
-        let apart = geo.apart(lanes);
+        let apart = geo.deinterleaved(lanes);
         let (interleaved, geo) = (apart.is_some(), &apart.unwrap_or(*geo));
         if geo.batch * 4 < geo.batch.next_multiple_of(lanes) * 3 {
             return None;

@@ -33,21 +33,21 @@ impl Planes {
 
     /// As [`average`](Self::average).
     #[inline(always)]
-    pub(super) fn average_beside<T: Float>(
+    pub(super) fn average_interleaved<T: Float>(
         &self,
         x: &[T],
         y: &mut [T],
         divisors: &Divisors<T>,
         factor: Option<T>,
     ) {
-        let (beside, wide) = (self.beside, self.input[2]);
+        let (lanes, wide) = (self.lanes, self.input[2]);
         for (x, y) in x.chunks_exact(self.in_len).zip(y.chunks_exact_mut(self.out_len)) {
-            in_whole_blocks!(beside, |at, LEN| {
+            in_whole_blocks!(lanes, |at, LEN| {
                 if let (Shape::Squares, Some(factor)) = (self.shape, factor) {
-                    for (from, y) in self.squares().zip(y.chunks_exact_mut(beside)) {
-                        let (top, bottom) = (&x[from * beside..], &x[(from + wide) * beside..]);
+                    for (from, y) in self.squares().zip(y.chunks_exact_mut(lanes)) {
+                        let (top, bottom) = (&x[from * lanes..], &x[(from + wide) * lanes..]);
                         let (a, b) = (&top[at..][..LEN], &bottom[at..][..LEN]);
-                        let (c, d) = (&top[beside + at..][..LEN], &bottom[beside + at..][..LEN]);
+                        let (c, d) = (&top[lanes + at..][..LEN], &bottom[lanes + at..][..LEN]);
                         let mut averages = [T::ZERO; LEN];
                         for i in 0..LEN {
                             averages[i] = ((a[i] + b[i]) + (c[i] + d[i])) * factor;
@@ -56,12 +56,12 @@ impl Planes {
                     }
                 } else {
                     let divisors = self.lines().flat_map(|line| divisors.of_line(line));
-                    for ((window, divisor), y) in self.windows().zip(divisors).zip(y.chunks_exact_mut(beside))
+                    for ((window, divisor), y) in self.windows().zip(divisors).zip(y.chunks_exact_mut(lanes))
                     {
                         let mut sums = [T::ZERO; LEN];
                         for from in self.window(window) {
                             sums.iter_mut()
-                                .zip(&x[from * beside + at..][..LEN])
+                                .zip(&x[from * lanes + at..][..LEN])
                                 .for_each(|(sum, &x)| *sum += x);
                         }
                         sums.iter_mut().for_each(|sum| *sum = *sum / divisor);
@@ -74,35 +74,35 @@ impl Planes {
 
     /// As [`spread`](Self::spread).
     #[inline(always)]
-    pub(super) fn spread_beside<T: Float>(
+    pub(super) fn spread_interleaved<T: Float>(
         &self,
         g: &[T],
         gx: &mut [T],
         divisors: &Divisors<T>,
         factor: Option<T>,
     ) {
-        let (beside, [_, high, wide]) = (self.beside, self.input);
+        let (lanes, [_, high, wide]) = (self.lanes, self.input);
         let squares = factor.filter(|_| self.shape == Shape::Squares);
         if squares.is_none() || high % 2 + wide % 2 > 0 {
             gx.fill(T::ZERO);
         }
         for (gx, g) in gx.chunks_exact_mut(self.in_len).zip(g.chunks_exact(self.out_len)) {
-            in_whole_blocks!(beside, |at, LEN| {
+            in_whole_blocks!(lanes, |at, LEN| {
                 if let Some(factor) = squares {
-                    for (to, g) in self.squares().zip(g.chunks_exact(beside)) {
+                    for (to, g) in self.squares().zip(g.chunks_exact(lanes)) {
                         let mut shares = [T::ZERO; LEN];
                         shares.iter_mut().zip(&g[at..][..LEN]).for_each(|(share, &g)| *share = g * factor);
                         for to in [to, to + 1, to + wide, to + wide + 1] {
-                            gx[to * beside + at..][..LEN].copy_from_slice(&shares);
+                            gx[to * lanes + at..][..LEN].copy_from_slice(&shares);
                         }
                     }
                 } else {
                     let divisors = self.lines().flat_map(|line| divisors.of_line(line));
-                    for ((window, divisor), g) in self.windows().zip(divisors).zip(g.chunks_exact(beside)) {
+                    for ((window, divisor), g) in self.windows().zip(divisors).zip(g.chunks_exact(lanes)) {
                         let mut shares = [T::ZERO; LEN];
                         shares.iter_mut().zip(&g[at..][..LEN]).for_each(|(share, &g)| *share = g / divisor);
                         for to in self.window(window) {
-                            let gx = &mut gx[to * beside + at..][..LEN];
+                            let gx = &mut gx[to * lanes + at..][..LEN];
                             let mut sums = shares;
                             sums.iter_mut().zip(&*gx).for_each(|(sum, &gx)| *sum += gx);
                             gx.copy_from_slice(&sums);
@@ -115,13 +115,18 @@ impl Planes {
 
     /// The maxima of a plane, and their places if `PLACES`.
     #[inline(always)]
-    pub(super) fn max_beside<T: Float, const PLACES: bool>(&self, x: &[T], y: &mut [T], places: &mut [u32]) {
-        let beside = self.beside;
-        in_whole_blocks!(beside, |at, LEN| {
-            for (nth, (window, y)) in self.windows().zip(y.chunks_exact_mut(beside)).enumerate() {
+    pub(super) fn max_interleaved<T: Float, const PLACES: bool>(
+        &self,
+        x: &[T],
+        y: &mut [T],
+        places: &mut [u32],
+    ) {
+        let lanes = self.lanes;
+        in_whole_blocks!(lanes, |at, LEN| {
+            for (nth, (window, y)) in self.windows().zip(y.chunks_exact_mut(lanes)).enumerate() {
                 let (mut max, mut found) = ([T::NEG_INFINITY; LEN], [0; LEN]);
                 for (tap, from) in self.window(window).enumerate() {
-                    let from = from * beside + at;
+                    let from = from * lanes + at;
                     let x = &x[from..][..LEN];
                     for i in 0..LEN {
                         let place = (from + i) as u32;
@@ -131,7 +136,7 @@ impl Planes {
                 }
                 y[at..][..LEN].copy_from_slice(&max);
                 if PLACES {
-                    places[nth * beside + at..][..LEN].copy_from_slice(&found);
+                    places[nth * lanes + at..][..LEN].copy_from_slice(&found);
                 }
             }
         });
