@@ -10,6 +10,7 @@ use super::{Geometry, Slot};
 use crate::simd;
 
 /// A kernel, planned for a convolution and what is solved for.
+#[expect(clippy::large_enum_variant, reason = "there are a few, each in memory of its own")]
 pub(super) enum Way {
     Winograd(Winograd),
     Batched(Batched),

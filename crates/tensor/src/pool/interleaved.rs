@@ -64,7 +64,7 @@ impl Planes {
                                 .zip(&x[from * lanes + at..][..LEN])
                                 .for_each(|(sum, &x)| *sum += x);
                         }
-                        sums.iter_mut().for_each(|sum| *sum = *sum / divisor);
+                        sums.iter_mut().for_each(|sum| *sum /= divisor);
                         y[at..][..LEN].copy_from_slice(&sums);
                     }
                 }
