@@ -556,7 +556,7 @@ fn convolution_of_many_images_at_a_time_is_the_same_for_every_extent_and_level()
         let sliding = Sliding { stride: [stride; 2], dilation: [dilation; 2], padding: [[padding; 2]; 2] };
         let weight = [k, c / groups, tall, long];
         let geo = Geometry::convolution("test", &[batch, c, h, w], &weight, groups, sliding).unwrap();
-        met += assert_exact(&geo, &mut rng, BATCHED, solved, 2e-6)[0];
+        met += assert_exact(&geo, &mut rng, BATCHED, solved, 6e-6)[0];
     }
     let levels = crate::simd::Level::available().len() - 1;
     assert!(met >= 20 * levels, "it was used {met} times on {levels} levels");
@@ -584,7 +584,7 @@ fn convolution_by_transformed_lines_is_the_same_for_every_extent_and_level() {
     let deep = Sliding { padding: [[1, 0], [0, 1], [2, 1]], ..Sliding::default() };
     geometries.push(Geometry::convolution("test", &[30, 7, 3, 4, 12], &[8, 7, 2, 2, 3], 1, deep).unwrap());
     for geo in geometries {
-        let [used, all] = assert_exact(&geo, &mut rng, BATCHED, naive, 4e-6);
+        let [used, all] = assert_exact(&geo, &mut rng, BATCHED, naive, 8e-6);
         assert_eq!(used, all, "not for {geo:?}");
     }
 }
@@ -593,17 +593,19 @@ fn convolution_by_transformed_lines_is_the_same_for_every_extent_and_level() {
 #[cfg(target_arch = "x86_64")]
 fn lines_are_transformed_where_it_pays() {
     let levels = &crate::simd::Level::available()[1..];
-    let transformed = |[c, k]: [usize; 2], [h, w]: [usize; 2], taps, stride| {
+    // The products of a tile for every slot and level.
+    let products = |[c, k]: [usize; 2], [h, w]: [usize; 2], taps, stride| -> Vec<Option<usize>> {
         let sliding = Sliding { stride: [stride; 2], ..Sliding::default() };
         let geo = Geometry::convolution("test", &[32, c, h, w], &[k, c, taps, taps], 1, sliding).unwrap();
         let slots = [Slot::Input, Slot::Weight, Slot::Output];
         let all = levels.iter().flat_map(|&level| slots.map(|slot| batched::Batched::new(&geo, slot, level)));
-        all.filter(|batched| batched.as_ref().is_some_and(batched::Batched::transforms_lines)).count()
+        all.map(|batched| batched.and_then(|batched| batched.products())).collect()
     };
-    assert_eq!(transformed([6, 16], [14, 14], 5, 1), 3 * levels.len(), "the second layer of LeNet");
-    assert_eq!(transformed([12, 12], [20, 20], 3, 1), 3 * levels.len(), "twelve channels");
-    assert_eq!(transformed([1, 6], [28, 28], 5, 1), 0, "a single channel");
-    assert_eq!(transformed([6, 16], [14, 14], 5, 2), 0, "a stride");
+    let all = |of| vec![of; 3 * levels.len()];
+    assert_eq!(products([6, 16], [14, 14], 5, 1), all(Some(9)), "the second layer of LeNet");
+    assert_eq!(products([12, 12], [20, 18], 3, 1), all(Some(8)), "twelve channels");
+    assert_eq!(products([1, 6], [28, 28], 5, 1), all(None), "a single channel");
+    assert_eq!(products([6, 16], [14, 14], 5, 2), all(None), "a stride");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod minimal;
 mod sums;
 mod tiles;
 
+use std::iter;
 use std::ops::Range;
 
 use smallvec::SmallVec;
@@ -140,8 +141,9 @@ impl Batched {
             };
             read * multiplied + minimal.map_or(0, |minimal| (read + written) * minimal.cost())
         };
-        let minimal = [None, Minimal::new(geo.axes[2], slot)];
-        let ways = TOGETHER.rev().flat_map(|together| minimal.map(|minimal| (minimal, together)));
+        let minimal = iter::once(None).chain(Minimal::all(geo.axes[2], slot).map(Some));
+        let ways =
+            TOGETHER.rev().flat_map(|together| minimal.clone().map(move |minimal| (minimal, together)));
         let (minimal, together) = ways.min_by_key(instructions)?;
         let channels = channels(together);
         let runs = if slot == Slot::Weight { SmallVec::new() } else { runs(minimal, together) };
@@ -186,15 +188,16 @@ impl Batched {
         (framed <= at_hand).then_some(this)
     }
 
+    /// The products of a tile, where lines are transformed.
     #[cfg(test)]
-    pub(super) fn transforms_lines(&self) -> bool {
-        self.minimal.is_some()
+    pub(super) fn products(&self) -> Option<usize> {
+        self.minimal.map(|minimal| minimal.products)
     }
 
     /// Taps along each axis, or what there is of them where lines are transformed.
     fn kernel(&self) -> [usize; 3] {
         let [deep, high, wide] = self.geo.axes.map(|axis| axis.kernel);
-        [deep, high, self.minimal.map_or(wide, |_| Minimal::PRODUCTS)]
+        [deep, high, self.minimal.map_or(wide, |minimal| minimal.products)]
     }
 
     /// What the operands determine of the slot.

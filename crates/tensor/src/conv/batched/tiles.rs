@@ -4,7 +4,8 @@ use smallvec::SmallVec;
 
 use super::super::sight::{Seen, Sight};
 use super::Batched;
-use crate::simd::{Vector, Vectorised};
+use super::minimal::Results;
+use crate::simd::{self, Vector, Vectorised};
 use crate::storage::Storage;
 
 /// Products that are found before results are made of them: so few that they stay in the first-level cache.
@@ -126,16 +127,14 @@ impl<const R: usize> Vectorised for Tiles<'_, R> {
             }
             let Some(minimal) = of.minimal else { continue };
             for r in 0..R {
-                for line in 0..some.len() {
-                    let products = &products[r * channel + line * line_of * V::LANES..][..line_of * V::LANES];
-                    // SAFETY: the caller promises the instructions, and that `to` has the lines of each channel, which
-                    // nobody else writes.
-                    unsafe {
-                        let to = to.add(r * step + (nth + line) * wide * V::LANES);
-                        let to = std::slice::from_raw_parts_mut(to, wide * V::LANES);
-                        minimal.results::<V>(products, &begin[r], to);
-                    }
-                }
+                // SAFETY: `to` has the lines of each channel, which nobody else writes.
+                let to = unsafe {
+                    let to = to.add(r * step + nth * wide * V::LANES);
+                    std::slice::from_raw_parts_mut(to, some.len() * wide * V::LANES)
+                };
+                let products = &products[r * channel..][..channel];
+                // Compiled by itself, whatever the number of channels.
+                simd::vectorised(of.level, Results { minimal, wide, products, bias: begin[r], to });
             }
         }
     }
