@@ -543,7 +543,7 @@ fn convolution_of_many_images_at_a_time_is_the_same_for_every_extent_and_level()
     for (batch, groups, [c, k], [h, w], [tall, long], padding, stride, dilation) in [
         (16, 1, [1, 6], [28, 28], [5, 5], 2, 1, 1),
         (37, 1, [6, 16], [14, 14], [5, 5], 0, 1, 1),
-        (16, 1, [6, 14], [14, 14], [5, 5], 0, 1, 1), // five channels and fewer, runs of four and three positions
+        (16, 1, [6, 14], [14, 14], [5, 5], 0, 1, 1), // seven channels at a time, or five and fewer
         (15, 1, [2, 11], [31, 30], [3, 3], 1, 1, 1), // several parts of the lines, the last with fewer
         (16, 1, [6, 9], [29, 27], [3, 3], 0, 2, 1),  // a transposed convolution's, seen from the other side
         (12, 2, [6, 10], [9, 16], [3, 3], 1, 1, 2),

@@ -36,9 +36,11 @@ use sums::{Correlate, Sums};
 use tiles::{Block, Plan, Tiles};
 
 /// The most channels of a tile of results.
-const CHANNELS: usize = 6;
+const CHANNELS: usize = 8;
 /// Positions or taps of a tile at most: how few and how many may do best. Runs of positions may be shorter.
-const TOGETHER: std::ops::RangeInclusive<usize> = 3..=5;
+const TOGETHER: std::ops::RangeInclusive<usize> = 2..=5;
+/// The shortest line of results.
+const SHORTEST: usize = 3;
 /// Elements of the images of a vector, transformed or not, or of the weight's gradient in vectors before it is
 /// transformed, at most: 2 MB.
 const AT_HAND: usize = 512 * 1024;
@@ -114,7 +116,7 @@ impl Batched {
             return None;
         }
         let wide = Sight::new(geo.axes[2], slot);
-        if slot != Slot::Weight && wide.extents()[0].div_ceil(wide.position) < *TOGETHER.start() {
+        if slot != Slot::Weight && wide.extents()[0].div_ceil(wide.position) < SHORTEST {
             return None;
         }
         let [read, written] = channels_of_group(geo, slot);
@@ -302,6 +304,8 @@ impl Batched {
                         3 => simd::vectorised(self.level, Tiles::<3>(block)),
                         4 => simd::vectorised(self.level, Tiles::<4>(block)),
                         5 => simd::vectorised(self.level, Tiles::<5>(block)),
+                        6 => simd::vectorised(self.level, Tiles::<6>(block)),
+                        7 => simd::vectorised(self.level, Tiles::<7>(block)),
                         _ => simd::vectorised(self.level, Tiles::<CHANNELS>(block)),
                     }
                 };
@@ -406,6 +410,8 @@ impl Batched {
                     3 => self.correlate::<3>(of),
                     4 => self.correlate::<4>(of),
                     5 => self.correlate::<5>(of),
+                    6 => self.correlate::<6>(of),
+                    7 => self.correlate::<7>(of),
                     _ => self.correlate::<CHANNELS>(of),
                 }
             });
@@ -426,6 +432,7 @@ impl Batched {
 
     fn correlate<const R: usize>(&self, of: Sums<'_>) {
         match self.together {
+            2 => simd::vectorised(self.level, Correlate::<R, 2>(of)),
             3 => simd::vectorised(self.level, Correlate::<R, 3>(of)),
             4 => simd::vectorised(self.level, Correlate::<R, 4>(of)),
             _ => simd::vectorised(self.level, Correlate::<R, 5>(of)),
