@@ -52,6 +52,8 @@ const DEPTH: usize = 1024;
 const PARTS: usize = 4;
 /// Tasks for each thread, so that none waits long for another.
 const TASKS: usize = 4;
+/// Vectors of images for each thread that are in frames at once.
+const AHEAD: usize = 2;
 
 /// A convolution of whole vectors of images.
 pub(super) struct Batched {
@@ -295,9 +297,9 @@ impl Batched {
                 let lines = part * lines / parts..(part + 1) * lines / parts;
                 let [start, found] = [lines.start, lines.len()].map(|lines| lines * extents[2]);
                 let start = (group * of_group + first) * plane + start;
-                let find = |(to, step)| {
+                let find = |to, start, step| {
                     let x = x.vector(nth);
-                    let block = Block { plan: &plan, x, group, first, lines, bias, to, step };
+                    let block = Block { plan: &plan, x, group, first, lines, bias, to, start, step };
                     match channels {
                         1 => simd::vectorised(self.level, Tiles::<1>(block)),
                         2 => simd::vectorised(self.level, Tiles::<2>(block)),
@@ -310,21 +312,21 @@ impl Batched {
                     }
                 };
                 if self.interleaved {
-                    let start = images.start * image + start * self.lanes;
-                    let len = ((channels - 1) * plane + found) * self.lanes;
-                    return find((shared.pointer(start, len), plane * self.lanes));
+                    return find(&shared, images.start * image + start * self.lanes, plane * self.lanes);
                 }
                 let mut results = Storage::unspecified(channels * found * self.lanes);
-                find((results.make_mut().as_mut_ptr(), found * self.lanes));
+                find(&Shared::new(results.make_mut()), 0, found * self.lanes);
                 // Whole channels follow each other.
                 let span = if parts == 1 { channels * plane } else { found };
                 let (from, to) = (&results, &shared);
                 simd::vectorised(self.level, Restore { from, span, to, images, image, plane, first: start });
             });
         };
-        // What a task calls is not divided again.
+        // Frames are made of some vectors before these are convolved, by as many threads; or, where there are vectors
+        // enough, by the task that convolves one: what a task calls is not divided again.
+        let some = AHEAD * threads;
         match vectors < TASKS * threads {
-            true => convolve(0..vectors),
+            true => (0..vectors).step_by(some).for_each(|first| convolve(first..vectors.min(first + some))),
             false => par::tasks(vectors, cost * tasks * parts, |vector| convolve(vector..vector + 1)),
         }
     }

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::super::sight::{Seen, Sight};
 use super::Batched;
 use super::minimal::Results;
+use crate::par::Shared;
 use crate::simd::{self, Vector, Vectorised};
 use crate::storage::Storage;
 
@@ -45,8 +46,9 @@ pub(super) struct Block<'a> {
     pub(super) lines: std::ops::Range<usize>,
     /// What the sums of each channel begin with.
     pub(super) bias: Option<&'a [f32]>,
-    /// Where the results go, to be written by nobody else, and how far apart its channels are there.
-    pub(super) to: *mut f32,
+    /// Where the results go, which no other block writes: the first of them, and how far apart channels are.
+    pub(super) to: &'a Shared<'a, f32>,
+    pub(super) start: usize,
     pub(super) step: usize,
 }
 
@@ -58,7 +60,7 @@ impl<const R: usize> Vectorised for Tiles<'_, R> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Block { plan, x, group, first, lines, bias, to, step } = self.0;
+        let Block { plan, x, group, first, lines, bias, to, start, step } = self.0;
         let Plan { of, sights, extents, weight, read, written, .. } = plan;
         let (frame, taps) = (of.read, of.kernel().iter().product::<usize>());
         let [_, high, wide] = *extents;
@@ -66,7 +68,9 @@ impl<const R: usize> Vectorised for Tiles<'_, R> {
         let x = &x[group * read * len..];
         assert!(x.len() >= (read * frame.len() + frame.before[2]) * V::LANES);
         let weight = &weight[group * read * taps * written..][..read * taps * written];
-        assert!(lines.len() * wide * V::LANES <= step && first + R <= *written && of.lanes == V::LANES);
+        let channel = lines.len() * wide * V::LANES;
+        assert!(channel <= step && first + R <= *written && of.lanes == V::LANES);
+        let to = to.pointer(start, (R - 1) * step + channel);
         let mut begin = [0.0; R];
         if let Some(bias) = bias {
             begin.copy_from_slice(&bias[group * written + first..][..R]);
@@ -96,6 +100,7 @@ impl<const R: usize> Vectorised for Tiles<'_, R> {
                 None => (to, step),
             };
             for run in &of.runs {
+                assert!(run.first + (run.positions - 1) * sights[2].position < line_of);
                 for (nth, line) in some.clone().enumerate() {
                     let seen = [plan.lines[0][line / high], plan.lines[1][line % high], run.seen];
                     let tap = plan.tap(seen.map(|seen| seen.tap)) + first;
@@ -127,7 +132,7 @@ impl<const R: usize> Vectorised for Tiles<'_, R> {
             }
             let Some(minimal) = of.minimal else { continue };
             for r in 0..R {
-                // SAFETY: `to` has the lines of each channel, which nobody else writes.
+                // SAFETY: `to` has the lines of each channel, which no other block writes.
                 let to = unsafe {
                     let to = to.add(r * step + nth * wide * V::LANES);
                     std::slice::from_raw_parts_mut(to, some.len() * wide * V::LANES)
