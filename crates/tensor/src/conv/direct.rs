@@ -269,7 +269,9 @@ impl Direct {
         par::chunks(sums.make_mut(), len, |part, sums| {
             self.weight_of(part * each..batch.min((part + 1) * each), y, x, sums);
         });
-        partial::add_lanes(self.level, &sums, w);
+        // Vectors are added up, which costs less than as many elements.
+        let cost = sums.len() / w.len() / 4;
+        partial::add_lanes(self.level, &sums, cost, w);
     }
 
     /// The part of the weight's gradient that some images have: a vector for each weight.

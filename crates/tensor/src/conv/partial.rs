@@ -18,12 +18,11 @@ pub(super) fn add_parts<T: crate::Float>(partial: &[T], w: &mut [T]) {
     });
 }
 
-/// As [`add_parts`] where an element of a part is a vector, whose lanes are added up in the end.
+/// As [`add_parts`] where an element of a part is a vector, whose lanes are added up in the end; each costs `cost`.
 #[cfg(target_arch = "x86_64")]
-pub(super) fn add_lanes(level: Level, partial: &[f32], w: &mut [f32]) {
+pub(super) fn add_lanes(level: Level, partial: &[f32], cost: usize, w: &mut [f32]) {
     let len = w.len();
-    // Vectors are added up, which costs less than as many elements.
-    par::rows(w, 1, partial.len() / len / 4, |first, w| {
+    par::rows(w, 1, cost, |first, w| {
         simd::vectorised(level, AddLanes { partial, len, first, w });
     });
 }

@@ -426,9 +426,11 @@ impl Batched {
                 vectors.enumerate().for_each(|(nth, vector)| sum(part, nth, vector..vector + 1));
             }),
         }
-        let Some(minimal) = self.minimal else { return partial::add_lanes(self.level, &sums, w) };
+        // As dear as all their elements: each core has those that it computed.
+        let cost = parts * self.lanes;
+        let Some(minimal) = self.minimal else { return partial::add_lanes(self.level, &sums, cost, w) };
         let mut totals = Storage::unspecified(len / self.lanes);
-        partial::add_lanes(self.level, &sums, totals.make_mut());
+        partial::add_lanes(self.level, &sums, cost, totals.make_mut());
         simd::vectorised(self.level, Gradient { minimal, from: &totals, to: w });
     }
 
