@@ -418,13 +418,15 @@ impl Batched {
                 }
             });
         };
+        let sum_of = |part: usize| {
+            let vectors = part * each..self.vectors().min((part + 1) * each);
+            vectors.enumerate().for_each(|(nth, vector)| sum(part, nth, vector..vector + 1));
+        };
         // What a task calls is not divided again.
         match each {
             1 => sum(0, 0, 0..parts),
-            _ => par::tasks(parts, cost * products * geo.groups * blocks * each, |part| {
-                let vectors = part * each..self.vectors().min((part + 1) * each);
-                vectors.enumerate().for_each(|(nth, vector)| sum(part, nth, vector..vector + 1));
-            }),
+            _ if parts < par::threads() => (0..parts).for_each(sum_of),
+            _ => par::tasks(parts, cost * products * geo.groups * blocks * each, sum_of),
         }
         // As dear as all their elements: each core has those that it computed.
         let cost = parts * self.lanes;
