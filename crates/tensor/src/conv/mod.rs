@@ -17,6 +17,8 @@ mod partial;
 mod patches;
 mod product;
 #[cfg(target_arch = "x86_64")]
+mod ragged;
+#[cfg(target_arch = "x86_64")]
 mod sight;
 mod unfold;
 #[cfg(target_arch = "x86_64")]
@@ -131,6 +133,7 @@ impl Fast for f32 {
                 batched.solve(operands, begin, result);
                 rest.all(result, plane(geo, slot));
             }
+            Way::Ragged(ragged) => ragged.solve(operands, finish, result),
             Way::Direct(direct) => direct.solve(operands, finish, result),
             Way::Product => return false,
         }

@@ -216,6 +216,32 @@ fn images_are_interleaved_where_that_is_the_way_of_all_three_kernels() {
 }
 
 #[test]
+#[cfg(target_arch = "x86_64")]
+fn images_that_do_not_fill_a_vector_are_convolved_on_their_own_where_they_are_few() {
+    let mut rng = StdRng::seed_from_u64(17);
+    let Some(lanes) = batched::lanes(simd::level()) else { return };
+    let same = Sliding::<2> { padding: [[2; 2]; 2], ..Default::default() };
+    for (vectors, rest, ragged) in
+        [(0, 1, false), (1, 0, false), (1, 1, true), (1, 4, true), (1, 5 * lanes / 8, false), (3, 2, true)]
+    {
+        let batch = vectors * lanes + rest;
+        let geo = Geometry::convolution("test", &[batch, 3, 9, 8], &[5, 3, 3, 5], 1, same).unwrap();
+        for slot in [Slot::Input, Slot::Weight, Slot::Output] {
+            assert_eq!(
+                matches!(*Way::of(&geo, slot), Way::Ragged(_)),
+                ragged,
+                "the {slot:?} of {batch} images"
+            );
+            let [a, b] = slot.operands().map(|slot| noise(&mut rng, numel(&geo, slot)));
+            let expected = naive(&geo, slot, &a, &b);
+            let [a, b] = [a, b].map(|v| v.into_iter().map(|v| v as f32).collect::<Vec<_>>());
+            let found = solved(&geo, slot, &a, &b).into_iter().map(f64::from);
+            assert_close(found, &expected, 1e-3, || format!("the {slot:?} of {batch} images"));
+        }
+    }
+}
+
+#[test]
 fn the_three_kernels_are_one_trilinear_form() {
     let mut rng = StdRng::seed_from_u64(2);
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
@@ -396,6 +422,7 @@ fn every_position_is_finished_by_its_channel_whatever_the_way() {
         ([5, 17, 32, 30], [19, 17, 3, 3]),
         ([2, 3, 7, 5], [9, 3, 1, 1]),
         ([30, 5, 9, 7], [6, 5, 3, 2]),
+        ([33, 5, 9, 7], [6, 5, 3, 2]),
         ([0, 3, 7, 5], [9, 3, 3, 3]),
     ] {
         let geo = Geometry::convolution("test", &input, &weight, 1, Sliding::<2>::default()).unwrap();

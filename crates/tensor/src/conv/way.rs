@@ -5,15 +5,17 @@ use std::rc::Rc;
 
 use super::batched::{self, Batched};
 use super::direct::Direct;
+use super::ragged::Ragged;
 use super::winograd::Winograd;
 use super::{Geometry, Slot};
-use crate::simd;
+use crate::simd::{self, Level};
 
 /// A kernel, planned for a convolution and what is solved for.
 #[expect(clippy::large_enum_variant, reason = "there are a few, each in memory of its own")]
 pub(super) enum Way {
     Winograd(Winograd),
     Batched(Batched),
+    Ragged(Ragged),
     Direct(Direct),
     /// None that is faster than products with unfolded images.
     Product,
@@ -54,9 +56,21 @@ impl Way {
     fn find(geo: &Geometry, slot: Slot) -> Self {
         let level = simd::level();
         None.or_else(|| Winograd::new(geo, slot, level).map(Self::Winograd))
-            .or_else(|| Batched::new(geo, slot, level).map(Self::Batched))
+            .or_else(|| Self::batched(geo, slot, level))
             .or_else(|| Direct::new(geo, slot, level).map(Self::Direct))
             .unwrap_or(Self::Product)
+    }
+
+    /// Whole vectors of images at a time, where there are such; a last one that is not full costs as much as one that
+    /// is, or as ten images of sixteen on their own.
+    fn batched(geo: &Geometry, slot: Slot, level: Level) -> Option<Self> {
+        let lanes = batched::lanes(level)?;
+        let batched = Batched::new(geo, slot, level)?;
+        match batched.rest() {
+            rest if rest == 0 || rest * 8 >= lanes * 5 => Some(Self::Batched(batched)),
+            rest if rest == geo.batch => None,
+            rest => Some(Self::Ragged(Ragged::new(geo, slot, rest))),
+        }
     }
 }
 

@@ -94,16 +94,13 @@ pub(super) fn lanes(level: Level) -> Option<usize> {
 }
 
 impl Batched {
-    /// The algorithm for a slot, where it is worth it: lanes for most images, more than one tap, and channels that
-    /// stay in the cache.
+    /// The algorithm for a slot, where it is worth it if images fill vectors: more than one tap, and channels that stay
+    /// in the cache.
     pub(super) fn new(geo: &Geometry, slot: Slot, level: Level) -> Option<Self> {
         let lanes = lanes(level).filter(|_| geo.taps() > 1)?;
         let registers = 2 * lanes;
         let apart = geo.deinterleaved(lanes);
         let (interleaved, geo) = (apart.is_some(), &apart.unwrap_or(*geo));
-        if geo.batch * 4 < geo.batch.next_multiple_of(lanes) * 3 {
-            return None;
-        }
         let far = |axis: &Axis| axis.stride.max(axis.dilation).max(axis.before).max(axis.after) > FAR;
         let depth = geo.taps().checked_mul(geo.group_in().max(geo.group_out()))?;
         let (elements, sums) = match slot {
@@ -196,6 +193,11 @@ impl Batched {
     #[cfg(test)]
     pub(super) fn products(&self) -> Option<usize> {
         self.minimal.map(|minimal| minimal.products)
+    }
+
+    /// The images of a last vector that is not full.
+    pub(super) fn rest(&self) -> usize {
+        self.geo.batch % self.lanes
     }
 
     /// Taps along each axis, or what there is of them where lines are transformed.
