@@ -109,19 +109,27 @@ impl Vectorised for LayOut<'_> {
             let (c, d, h) = (line / (deep * high), line / high % deep, line % high);
             let [d, h, w] = [d + frame.before[0], h + frame.before[1], frame.before[2]];
             let at = (c * frame.len() + d * steps[0] + h * steps[1] + w) * V::LANES;
-            let transposed = match frame.lines {
-                Some(_) => &mut framed[start * V::LANES..][..wide * V::LANES],
-                None => &mut to[at..][..wide * V::LANES],
-            };
-            let first = channel * plane + line * wide;
-            if interleaved {
-                transposed.copy_from_slice(&from[first * V::LANES..][..wide * V::LANES]);
-            }
+            let (first, len) = (channel * plane + line * wide, wide * V::LANES);
+            let vectors = interleaved.then(|| &from[first * V::LANES..][..len]);
             // SAFETY: the assertion: the images have the channels. There is room for the line.
             unsafe {
-                if !interleaved {
-                    let from = (from.as_ptr().add(first), image);
-                    simd::transpose::<V>(from, (transposed.as_mut_ptr(), V::LANES), images, wide);
+                // Without zeros around it, a line of vectors is transformed where it is.
+                if let (Some(vectors), Some((minimal, cut))) = (vectors, frame.lines)
+                    && framed.len() == len
+                {
+                    minimal.transform::<V>(cut, vectors, &mut to[at..]);
+                    continue;
+                }
+                let line = match frame.lines {
+                    Some(_) => &mut framed[start * V::LANES..][..len],
+                    None => &mut to[at..][..len],
+                };
+                match vectors {
+                    Some(vectors) => line.copy_from_slice(vectors),
+                    None => {
+                        let from = (from.as_ptr().add(first), image);
+                        simd::transpose::<V>(from, (line.as_mut_ptr(), V::LANES), images, wide);
+                    }
                 }
                 if let Some((minimal, cut)) = frame.lines {
                     minimal.transform::<V>(cut, framed, &mut to[at..]);
