@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::layout::{Matrices, Strip};
 use super::transform::{self, on_both_sides};
-use super::weight::Weights;
+use super::weight::{TOGETHER, Weights};
 use super::{ELEMENTS, LANES, Segment, TILE, WINDOW, Winograd};
 use crate::conv::Finish;
 use crate::gemm::{self, MatMut, Operand, Write};
@@ -53,7 +53,7 @@ impl Winograd {
     fn convolve_parts(&self, part: usize, from: &[f32], w: &[f32], finish: Lanes<'_>, to: &Shared<'_, f32>) {
         let (tiles, blocks) = (self.tiles_of(0), self.blocks());
         // Rows of the weight at a time: they take no more of the cache than the sums that they are added to.
-        let depth = tiles.min(self.read.channels).next_multiple_of(LANES);
+        let depth = tiles.min(self.read.channels).next_multiple_of(TOGETHER);
         let len = self.memory(tiles, LANES).iter().sum::<usize>() + Matrices::len(depth, LANES);
         let mut memory = Storage::unspecified(self.written.channels.div_ceil(part) * blocks * len);
         par::chunks(memory.make_mut(), len, |nth, memory| {
@@ -168,69 +168,81 @@ unsafe fn add_products<V: Vector>(
     weight: &Matrices<'_>,
     products: &mut Matrices<'_>,
 ) {
-    let (tiles, products_row) = (products.rows, products.row);
+    let tiles = products.rows;
     assert!(windows.rows == tiles && read.end <= windows.lanes && read.len() <= weight.rows);
     assert!(weight.lanes == LANES && products.lanes == LANES);
     for lane in (0..LANES).step_by(V::LANES) {
-        for element in 0..ELEMENTS {
-            let at = element * products.step + lane;
-            let mut tile = 0;
-            while tile < tiles {
-                let a = windows.values[tile * windows.row + element * windows.step + read.start..].as_ptr();
-                let c = products.values[tile * products_row + at..].as_mut_ptr();
-                let (a, b, c) = (
-                    (a, windows.row),
-                    (weight.values[element * weight.step + lane..].as_ptr(), weight.row),
-                    (c, products_row),
-                );
-                let (depth, begins) = (read.len(), read.start == 0);
-                // SAFETY: the caller's promise: there are as many tiles from this one on, and as many rows.
-                tile += unsafe {
-                    match tiles - tile {
-                        8.. => add_tiles::<V, 8>(a, b, c, depth, begins),
-                        4.. => add_tiles::<V, 4>(a, b, c, depth, begins),
-                        2.. => add_tiles::<V, 2>(a, b, c, depth, begins),
-                        _ => add_tiles::<V, 1>(a, b, c, depth, begins),
-                    }
-                };
-            }
+        let mut tile = 0;
+        while tile < tiles {
+            let of_tiles = Products {
+                a: windows.at(tile, read.start),
+                b: weight.at(0, lane),
+                c: products.at_mut(tile, lane),
+                depth: read.len(),
+                begins: read.start == 0,
+            };
+            // SAFETY: the caller's promise: there are as many tiles from this one on, and as many rows.
+            tile += unsafe {
+                match tiles - tile {
+                    8.. => of_tiles.add::<V, 8, 1>(),
+                    4.. => of_tiles.add::<V, 4, 2>(),
+                    2.. => of_tiles.add::<V, 2, 4>(),
+                    _ => of_tiles.add::<V, 1, 4>(),
+                }
+            };
         }
     }
 }
 
-/// C = A·B, or C += A·B, for `R` tiles and a vector of columns; each matrix is given by its first element and how
-/// far apart its rows are. Answers `R`.
-///
-/// # Safety
-/// The processor has the vector's instructions; A is R×depth, B depth × a vector, C R × a vector.
-#[inline(always)]
-#[allow(clippy::needless_range_loop, reason = "the loops run over registers, several arrays at a time")]
-unsafe fn add_tiles<V: Vector, const R: usize>(
-    (a, a_row): (*const f32, usize),
-    (b, b_row): (*const f32, usize),
-    (c, c_row): (*mut f32, usize),
+/// C = A·B, or C += A·B, of each element for some tiles and a vector of columns. A matrix is given by its first number,
+/// and how far apart its rows, and it and that of the next element, are.
+struct Products {
+    a: (*const f32, usize, usize),
+    b: (*const f32, usize, usize),
+    c: (*mut f32, usize, usize),
     depth: usize,
     begins: bool,
-) -> usize {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut sums = [V::zero(); R];
-        if !begins {
-            for r in 0..R {
-                sums[r] = V::load(c.add(r * c_row));
+}
+
+impl Products {
+    /// Those of `R` tiles, of `E` elements at a time: so many sums that none waits for the one before. Answers `R`.
+    ///
+    /// # Safety
+    /// The processor has the vector's instructions; A is R×depth, B depth × a vector, C R × a vector.
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "the loops run over registers, several arrays at a time")]
+    unsafe fn add<V: Vector, const R: usize, const E: usize>(self) -> usize {
+        let ((a, a_row, a_step), (b, b_row, b_step), (c, c_row, c_step)) = (self.a, self.b, self.c);
+        for first in (0..ELEMENTS).step_by(E) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let (a, b, c) = (a.add(first * a_step), b.add(first * b_step), c.add(first * c_step));
+                let mut sums = [[V::zero(); R]; E];
+                if !self.begins {
+                    for e in 0..E {
+                        for r in 0..R {
+                            sums[e][r] = V::load(c.add(e * c_step + r * c_row));
+                        }
+                    }
+                }
+                for p in 0..self.depth {
+                    for e in 0..E {
+                        let vector = V::load(b.add(e * b_step + p * b_row));
+                        for r in 0..R {
+                            let factor = V::splat(a.add(e * a_step + r * a_row + p));
+                            sums[e][r] = factor.mul_add(vector, sums[e][r]);
+                        }
+                    }
+                }
+                for e in 0..E {
+                    for r in 0..R {
+                        sums[e][r].store(c.add(e * c_step + r * c_row));
+                    }
+                }
             }
         }
-        for p in 0..depth {
-            let vector = V::load(b.add(p * b_row));
-            for r in 0..R {
-                sums[r] = V::splat(a.add(r * a_row + p)).mul_add(vector, sums[r]);
-            }
-        }
-        for r in 0..R {
-            sums[r].store(c.add(r * c_row));
-        }
+        R
     }
-    R
 }
 
 impl Winograd {

@@ -39,6 +39,16 @@ impl<'a> Matrices<'a> {
         (&mut self.values[element * self.step..], self.row)
     }
 
+    /// A number of the first matrix, and how far apart its row and the next, and the same of the next matrix, are.
+    pub(super) fn at(&self, row: usize, lane: usize) -> (*const f32, usize, usize) {
+        (self.values[row * self.row + lane..].as_ptr(), self.row, self.step)
+    }
+
+    /// As [`at`](Self::at), to be written.
+    pub(super) fn at_mut(&mut self, row: usize, lane: usize) -> (*mut f32, usize, usize) {
+        (self.values[row * self.row + lane..].as_mut_ptr(), self.row, self.step)
+    }
+
     /// The first rows and columns of the matrix of an element.
     pub(super) fn matrix(&self, element: usize, rows: usize, cols: usize) -> MatRef<'_, f32> {
         let all = &self.values[element * self.step..];

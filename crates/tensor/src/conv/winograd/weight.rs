@@ -13,7 +13,7 @@ use crate::storage::Storage;
 /// Tiles below which a partial sum of the weight costs more than it saves.
 const TILES_OF_PART: usize = 128;
 /// Read channels whose taps are transposed together: transpositions take four columns at a time.
-const TOGETHER: usize = 4;
+pub(super) const TOGETHER: usize = 4;
 /// Partial sums of the weight that can be computed at the same time.
 const PARTS: usize = 8;
 
