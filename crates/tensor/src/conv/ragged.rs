@@ -19,7 +19,7 @@ impl Ragged {
         Self { slot, whole: of(geo.batch - rest), rest: of(rest) }
     }
 
-    /// What the operands determine of the slot.
+    /// What the operands determine of the slot; there is nothing to finish of a weight.
     pub(super) fn solve(&self, [a, b]: [&[f32]; 2], finish: &Finish<f32>, result: &mut [f32]) {
         let [slot_a, slot_b] = self.slot.operands();
         let ([a, a_rest], [b, b_rest]) = (self.divide(slot_a, a), self.divide(slot_b, b));

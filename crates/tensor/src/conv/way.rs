@@ -21,8 +21,8 @@ pub(super) enum Way {
     Product,
 }
 
-/// What a thread remembers: the convolutions of a training step, and more.
-const KNOWN: usize = 128;
+/// What a thread remembers: the convolutions of a training step, and more; a ragged one is three.
+const KNOWN: usize = 256;
 
 thread_local! {
     /// The ways, those asked for last at the end.
@@ -56,20 +56,28 @@ impl Way {
     fn find(geo: &Geometry, slot: Slot) -> Self {
         let level = simd::level();
         None.or_else(|| Winograd::new(geo, slot, level).map(Self::Winograd))
-            .or_else(|| Self::batched(geo, slot, level))
+            .or_else(|| Self::vectors(geo, slot, level))
             .or_else(|| Direct::new(geo, slot, level).map(Self::Direct))
             .unwrap_or(Self::Product)
     }
 
-    /// Whole vectors of images at a time, where there are such; a last one that is not full costs as much as one that
-    /// is, or as ten images of sixteen on their own.
-    fn batched(geo: &Geometry, slot: Slot, level: Level) -> Option<Self> {
-        let lanes = batched::lanes(level)?;
-        let batched = Batched::new(geo, slot, level)?;
-        match batched.rest() {
-            rest if rest == 0 || rest * 8 >= lanes * 5 => Some(Self::Batched(batched)),
-            rest if rest == geo.batch => None,
-            rest => Some(Self::Ragged(Ragged::new(geo, slot, rest))),
+    /// Vectors of images at a time, all of them or those that are full; None, if there is but one, and it is not worth it.
+    fn vectors(geo: &Geometry, slot: Slot, level: Level) -> Option<Self> {
+        let all = Batched::new(geo, slot, level)?;
+        let rest = geo.batch % all.lanes;
+        if all.interleaved || rest == 0 {
+            return Some(Self::Batched(all));
+        }
+        // A vector that is not full costs as much as one that is: as ten of sixteen images on their own, or as six that
+        // are unfolded.
+        let alone = Direct::new(&Geometry { batch: rest, ..*geo }, slot, level);
+        let eighths = if alone.is_some() { 5 } else { 3 };
+        if rest * 8 >= all.lanes * eighths {
+            Some(Self::Batched(all))
+        } else if rest < geo.batch {
+            Some(Self::Ragged(Ragged::new(geo, slot, rest)))
+        } else {
+            None
         }
     }
 }

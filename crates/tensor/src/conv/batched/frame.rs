@@ -111,28 +111,25 @@ impl Vectorised for LayOut<'_> {
             let at = (c * frame.len() + d * steps[0] + h * steps[1] + w) * V::LANES;
             let (first, len) = (channel * plane + line * wide, wide * V::LANES);
             let vectors = interleaved.then(|| &from[first * V::LANES..][..len]);
+            // Without zeros around it, a line of vectors is transformed where it is.
+            let in_place = vectors.filter(|_| framed.len() == len);
             // SAFETY: the assertion: the images have the channels. There is room for the line.
             unsafe {
-                // Without zeros around it, a line of vectors is transformed where it is.
-                if let (Some(vectors), Some((minimal, cut))) = (vectors, frame.lines)
-                    && framed.len() == len
-                {
-                    minimal.transform::<V>(cut, vectors, &mut to[at..]);
-                    continue;
-                }
-                let line = match frame.lines {
-                    Some(_) => &mut framed[start * V::LANES..][..len],
-                    None => &mut to[at..][..len],
-                };
-                match vectors {
-                    Some(vectors) => line.copy_from_slice(vectors),
-                    None => {
-                        let from = (from.as_ptr().add(first), image);
-                        simd::transpose::<V>(from, (line.as_mut_ptr(), V::LANES), images, wide);
+                if in_place.is_none() {
+                    let line = match frame.lines {
+                        Some(_) => &mut framed[start * V::LANES..][..len],
+                        None => &mut to[at..][..len],
+                    };
+                    match vectors {
+                        Some(vectors) => line.copy_from_slice(vectors),
+                        None => {
+                            let from = (from.as_ptr().add(first), image);
+                            simd::transpose::<V>(from, (line.as_mut_ptr(), V::LANES), images, wide);
+                        }
                     }
                 }
                 if let Some((minimal, cut)) = frame.lines {
-                    minimal.transform::<V>(cut, framed, &mut to[at..]);
+                    minimal.transform::<V>(cut, in_place.unwrap_or(framed), &mut to[at..]);
                 }
             }
         }

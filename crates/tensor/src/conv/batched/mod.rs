@@ -62,9 +62,9 @@ pub(super) struct Batched {
     slot: Slot,
     geo: Geometry,
     /// Images of a vector.
-    lanes: usize,
+    pub(super) lanes: usize,
     /// Whether an element of the images of a vector is a vector in memory, too.
-    interleaved: bool,
+    pub(super) interleaved: bool,
     /// Channels of a tile at most, and its positions or taps at most.
     channels: usize,
     together: usize,
@@ -193,11 +193,6 @@ impl Batched {
     #[cfg(test)]
     pub(super) fn products(&self) -> Option<usize> {
         self.minimal.map(|minimal| minimal.products)
-    }
-
-    /// The images of a last vector that is not full.
-    pub(super) fn rest(&self) -> usize {
-        self.geo.batch % self.lanes
     }
 
     /// Taps along each axis, or what there is of them where lines are transformed.

@@ -175,13 +175,13 @@ unsafe fn add_products<V: Vector>(
         let mut tile = 0;
         while tile < tiles {
             let of_tiles = Products {
-                a: windows.at(tile, read.start),
-                b: weight.at(0, lane),
-                c: products.at_mut(tile, lane),
+                a: windows.pointer(tile, read.start),
+                b: weight.pointer(0, lane),
+                c: products.pointer_mut(tile, lane),
                 depth: read.len(),
                 begins: read.start == 0,
             };
-            // SAFETY: the caller's promise: there are as many tiles from this one on, and as many rows.
+            // SAFETY: the caller's promise: there are as many tiles from this one on, and as many rows, of all elements.
             tile += unsafe {
                 match tiles - tile {
                     8.. => of_tiles.add::<V, 8, 1>(),
@@ -194,8 +194,8 @@ unsafe fn add_products<V: Vector>(
     }
 }
 
-/// C = A·B, or C += A·B, of each element for some tiles and a vector of columns. A matrix is given by its first number,
-/// and how far apart its rows, and it and that of the next element, are.
+/// C = A·B, or C += A·B, of all elements, for some tiles and a vector of columns. Of the matrices: where a number of the
+/// first is, how far apart their rows are, and they themselves.
 struct Products {
     a: (*const f32, usize, usize),
     b: (*const f32, usize, usize),
@@ -205,13 +205,15 @@ struct Products {
 }
 
 impl Products {
-    /// Those of `R` tiles, of `E` elements at a time: so many sums that none waits for the one before. Answers `R`.
+    /// Those of `R` tiles, of `E` elements at a time, so that sums of few tiles wait less for the one before. Answers `R`.
     ///
     /// # Safety
-    /// The processor has the vector's instructions; A is R×depth, B depth × a vector, C R × a vector.
+    /// The processor has the vector's instructions; A is R×depth, B depth × a vector, C R × a vector, for each of the
+    /// [`ELEMENTS`].
     #[inline(always)]
     #[allow(clippy::needless_range_loop, reason = "the loops run over registers, several arrays at a time")]
     unsafe fn add<V: Vector, const R: usize, const E: usize>(self) -> usize {
+        const { assert!(ELEMENTS.is_multiple_of(E)) };
         let ((a, a_row, a_step), (b, b_row, b_step), (c, c_row, c_step)) = (self.a, self.b, self.c);
         for first in (0..ELEMENTS).step_by(E) {
             // SAFETY: the caller's promise.

@@ -39,13 +39,13 @@ impl<'a> Matrices<'a> {
         (&mut self.values[element * self.step..], self.row)
     }
 
-    /// A number of the first matrix, and how far apart its row and the next, and the same of the next matrix, are.
-    pub(super) fn at(&self, row: usize, lane: usize) -> (*const f32, usize, usize) {
+    /// Where a number of the first matrix is, and how far apart rows are, and matrices.
+    pub(super) fn pointer(&self, row: usize, lane: usize) -> (*const f32, usize, usize) {
         (self.values[row * self.row + lane..].as_ptr(), self.row, self.step)
     }
 
-    /// As [`at`](Self::at), to be written.
-    pub(super) fn at_mut(&mut self, row: usize, lane: usize) -> (*mut f32, usize, usize) {
+    /// As [`pointer`](Self::pointer), to be written through.
+    pub(super) fn pointer_mut(&mut self, row: usize, lane: usize) -> (*mut f32, usize, usize) {
         (self.values[row * self.row + lane..].as_mut_ptr(), self.row, self.step)
     }
 
