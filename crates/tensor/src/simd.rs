@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use transpose::{transpose, transpose_slice};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use vector::Vector;
+pub(crate) use vector::{MOST_LANES, Vector};
 
 /// A set of vector instructions, from the narrowest to the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use crate::par;
 #[cfg(target_arch = "x86_64")]
-use crate::simd::{self, Level, Vector, Vectorised};
+use crate::simd::{self, Level, MOST_LANES, Vector, Vectorised};
 
 /// Elements of a task.
 const CHUNK: usize = par::GRAIN / 8;
@@ -45,14 +45,18 @@ impl Vectorised for AddLanes<'_> {
     unsafe fn run<V: Vector>(self) {
         let Self { partial, len, first, w } = self;
         assert!(partial.len().is_multiple_of(len * V::LANES) && first + w.len() <= len);
-        for (i, w) in w.iter_mut().enumerate() {
-            // SAFETY: the assertion: each part has a vector for each element.
+        for (nth, w) in w.chunks_mut(V::LANES).enumerate() {
+            // SAFETY: the assertion: each part has a vector for each element; the mask leaves out what is beyond.
             unsafe {
-                let mut total = V::zero();
-                for part in (0..partial.len()).step_by(len * V::LANES) {
-                    total = total.add(V::load(partial.as_ptr().add(part + (first + i) * V::LANES)));
+                let mut totals = [V::zero(); MOST_LANES];
+                for i in 0..V::LANES {
+                    // A lane without an element repeats the last.
+                    let at = (first + nth * V::LANES + i.min(w.len() - 1)) * V::LANES;
+                    for part in (0..partial.len()).step_by(len * V::LANES) {
+                        totals[i] = totals[i].add(V::load(partial.as_ptr().add(part + at)));
+                    }
                 }
-                *w = total.sum();
+                V::sums(totals).store_part(w.as_mut_ptr(), V::mask(w.len()));
             }
         }
     }

@@ -168,11 +168,11 @@ fn block<K: Kernel>(
 ) {
     let (m, n) = (c.rows(), c.cols());
     let columns = if b.is_view() && m <= K::MR { K::columns(m) } else { K::NR };
-    // A panel's strips are cut already; those of a view as even as can be: few sums at a time wait for each other.
-    let rows = if a.is_view() { m.div_ceil(m.div_ceil(K::MR).max(1)).max(1) } else { K::MR };
+    // A panel is cut already. The tiles of a view are as even as can be: one of few rows has too few sums to hide how long
+    // a multiplication takes.
+    let unit = if a.is_view() { 1 } else { K::MR };
     // Loop ir: rows of a tile.
-    for ir in (0..m).step_by(rows) {
-        let ir = ir..m.min(ir.saturating_add(rows));
+    for ir in blocks(m, K::MR, unit) {
         let a = a.strip(ir.clone()).t();
         // Loop jr: columns of a tile.
         for jr in (0..n).step_by(columns) {

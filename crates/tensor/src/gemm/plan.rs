@@ -3,7 +3,7 @@
 //! A micro-kernel can read A with any strides, and B if the elements of its rows are adjacent. Packing an
 //! operand pays where it is read often from far away; it never shows in the result. Scalar products add in
 //! another order, so the sizes of the whole product decide on them. The thresholds were measured on a Zen 5
-//! with 48 KB of L1 and 1 MB of L2 cache.
+//! with 48 KB of L1 and 1 MB of L2 cache, those of scalar products on a Sapphire Rapids with 48 KB and 2 MB.
 
 use super::nest::{self, Kernel};
 use super::pack::Operand;
@@ -55,10 +55,13 @@ pub(super) fn multiply<K: Dots>(
     nest::multiply(kernel, a, b, c, write);
 }
 
-/// Whether scalar products are faster than packing B: for few rows, the more of them the longer the sums are,
-/// and for very small products.
+/// Whether scalar products are faster than packing B: for few rows, the more of them the longer the sums are, as long as A
+/// stays in the second-level cache, for it is read again for every few columns; and for very small products.
 fn suits_dots(m: usize, n: usize, k: usize) -> bool {
-    m <= (2 + k / 32).min(12) || m.saturating_mul(n).saturating_mul(k) <= 1024
+    /// The most rows.
+    const ROWS: usize = 48;
+    let few = m <= (1 + k / 8).min(ROWS) && m.saturating_mul(k) <= IN_PLACE / 2;
+    few || m.saturating_mul(n).saturating_mul(k) <= 1024
 }
 
 /// Whether A, depth × rows of C, is better read where it is, once for each [`Kernel::NR`] columns, than

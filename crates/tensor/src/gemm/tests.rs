@@ -157,7 +157,7 @@ fn products_of_every_small_number_of_rows_columns_and_terms_are_right() {
     let mut rng = StdRng::seed_from_u64(2);
     let transposed = [Layout::RowMajor, Layout::Transposed];
     for rows in 1..30 {
-        for (other, depth) in [(1, 1), (1, 37), (7, 9), (16, 8), (33, 17), (130, 5)] {
+        for (other, depth) in [(1, 1), (1, 37), (7, 9), (16, 8), (33, 17), (130, 5), (9, 300)] {
             for (a_layout, b_layout) in transposed.into_iter().flat_map(|a| transposed.map(|b| (a, b))) {
                 let [wide, tall] = [(rows, other), (other, rows)].map(|(m, n)| {
                     (Matrix::new(&mut rng, a_layout, m, depth), Matrix::new(&mut rng, b_layout, depth, n))
@@ -260,7 +260,9 @@ fn a_zero_times_a_nan_is_a_nan() {
 fn every_number_of_threads_gives_the_same_bits() {
     let mut rng = StdRng::seed_from_u64(5);
     // Tall, wide, deep, square, and scalar products.
-    for (m, n, k) in [(1500, 70, 65), (20, 1999, 130), (150, 160, 500), (300, 310, 290), (3, 1000, 2000)] {
+    for (m, n, k) in
+        [(1500, 70, 65), (20, 1999, 130), (150, 160, 500), (300, 310, 290), (3, 1000, 2000), (47, 300, 500)]
+    {
         let a = Matrix::new(&mut rng, Layout::RowMajor, m, k);
         let b = Matrix::new(&mut rng, Layout::Transposed, k, n);
         at_each_level(|level| {

@@ -1,6 +1,6 @@
 //! The transposition of a matrix of `f32`.
 
-use super::{Level, Vector, Vectorised, vectorised};
+use super::{Level, MOST_LANES, Vector, Vectorised, vectorised};
 
 /// Writes the transpose of `from` to rows of `width` elements, of which it may have fewer rows.
 pub(crate) fn transpose_slice(level: Level, from: &[f32], to: &mut [f32], width: usize) {
@@ -76,9 +76,6 @@ pub(crate) unsafe fn transpose<V: Vector>(
         }
     }
 }
-
-/// The lanes of the widest vector.
-const MOST_LANES: usize = 16;
 
 #[cfg(test)]
 mod tests {

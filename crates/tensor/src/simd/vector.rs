@@ -2,6 +2,9 @@
 
 use std::arch::x86_64::*;
 
+/// The lanes of the widest vector.
+pub(crate) const MOST_LANES: usize = 16;
+
 /// A register of `f32` lanes.
 ///
 /// # Safety
@@ -36,8 +39,8 @@ pub(crate) trait Vector: Copy {
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self;
     /// The larger of both; `self` where one is NaN or both are zeros.
     unsafe fn at_least(self, other: Self) -> Self;
-    /// The sum of the lanes, in an order of its own that is always the same.
-    unsafe fn sum(self) -> f32;
+    /// The sums of the lanes of as many vectors, all in the same order.
+    unsafe fn sums(of: [Self; MOST_LANES]) -> Self;
     /// The four columns of a matrix of as many rows as there are lanes, `step` elements apart.
     unsafe fn columns(from: *const f32, step: usize) -> [Self; 4];
 }
@@ -106,9 +109,30 @@ impl Vector for __m512 {
         unsafe { _mm512_max_ps(other, self) }
     }
     #[inline(always)]
-    unsafe fn sum(self) -> f32 {
+    unsafe fn sums(mut of: [Self; MOST_LANES]) -> Self {
         // SAFETY: as above.
-        unsafe { _mm256_add_ps(_mm512_castps512_ps256(self), _mm512_extractf32x8_ps::<1>(self)).sum() }
+        unsafe {
+            // Within quarters, the halves of two vectors, and then of what has come of four: their sums side by side.
+            for i in 0..8 {
+                let (a, b) = (of[2 * i], of[2 * i + 1]);
+                of[i] = _mm512_unpacklo_ps(a, b).add(_mm512_unpackhi_ps(a, b));
+            }
+            for i in 0..4 {
+                let (a, b) = (of[2 * i], of[2 * i + 1]);
+                of[i] =
+                    _mm512_shuffle_ps::<0b01_00_01_00>(a, b).add(_mm512_shuffle_ps::<0b11_10_11_10>(a, b));
+            }
+            // Neighbouring quarters, of eight and of all.
+            for i in [0, 1, 0] {
+                let (a, b) = (of[2 * i], of[2 * i + 1]);
+                let [even, odd] = [
+                    _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b),
+                    _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b),
+                ];
+                of[i] = even.add(odd);
+            }
+            of[0]
+        }
     }
     #[inline(always)]
     unsafe fn columns(from: *const f32, step: usize) -> [Self; 4] {
@@ -199,12 +223,21 @@ impl Vector for __m256 {
         unsafe { _mm256_max_ps(other, self) }
     }
     #[inline(always)]
-    unsafe fn sum(self) -> f32 {
+    unsafe fn sums(mut of: [Self; MOST_LANES]) -> Self {
         // SAFETY: as above.
         unsafe {
-            let four = _mm_add_ps(_mm256_castps256_ps128(self), _mm256_extractf128_ps::<1>(self));
-            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+            // As of sixteen lanes, with halves for quarters.
+            for i in 0..4 {
+                let (a, b) = (of[2 * i], of[2 * i + 1]);
+                of[i] = _mm256_unpacklo_ps(a, b).add(_mm256_unpackhi_ps(a, b));
+            }
+            for i in 0..2 {
+                let (a, b) = (of[2 * i], of[2 * i + 1]);
+                of[i] =
+                    _mm256_shuffle_ps::<0b01_00_01_00>(a, b).add(_mm256_shuffle_ps::<0b11_10_11_10>(a, b));
+            }
+            let [a, b, ..] = of;
+            _mm256_permute2f128_ps::<0x20>(a, b).add(_mm256_permute2f128_ps::<0x31>(a, b))
         }
     }
     #[inline(always)]

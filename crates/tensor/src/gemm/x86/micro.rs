@@ -8,7 +8,7 @@ use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
 use crate::gemm::Write;
 use crate::gemm::view::{MatMut, MatRef};
-use crate::simd::Vector;
+use crate::simd::{MOST_LANES, Vector};
 
 /// How many rows of B ahead are asked for, beyond the end of a panel the first rows of the next: a packed B comes from
 /// the second-level cache.
@@ -140,6 +140,7 @@ pub(super) unsafe fn dots<V: Vector, const R: usize, const S: usize>(
     let (row_step, col_step) = (a.row_stride(), b.col_stride());
     let (a, b) = (a.data().as_ptr(), b.data().as_ptr());
 
+    const { assert!(R * S <= 2 * V::LANES) };
     // SAFETY: by the caller's promise and the invariant of the views, the elements at p < k of the R rows of
     // A and of the columns of B are adjacent and within them; the mask is that of the elements left.
     unsafe {
@@ -160,13 +161,19 @@ pub(super) unsafe fn dots<V: Vector, const R: usize, const S: usize>(
                 }
             }
         }
+        let (mut dots, mut vectors) = ([0.0; 2 * MOST_LANES], [[V::zero(); MOST_LANES]; 2]);
         for r in 0..R {
-            let mut totals = [0.0; S];
             for s in 0..S {
-                totals[s] = sums[r][s].sum();
+                let i = r * S + s;
+                vectors[i / V::LANES][i % V::LANES] = sums[r][s];
             }
-            for (c, total) in c.row(r).iter_mut().zip(totals) {
-                *c = if write == Write::Add { *c + total } else { total };
+        }
+        for i in 0..(R * S).div_ceil(V::LANES) {
+            V::sums(vectors[i]).store(dots.as_mut_ptr().add(i * V::LANES));
+        }
+        for (r, dots) in dots.chunks_exact(S).take(R).enumerate() {
+            for (c, &dot) in c.row(r).iter_mut().zip(dots) {
+                *c = if write == Write::Add { *c + dot } else { dot };
             }
         }
     }
