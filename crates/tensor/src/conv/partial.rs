@@ -49,11 +49,11 @@ impl Vectorised for AddLanes<'_> {
             // SAFETY: the assertion: each part has a vector for each element; the mask leaves out what is beyond.
             unsafe {
                 let mut totals = [V::zero(); MOST_LANES];
-                for i in 0..V::LANES {
+                for (i, total) in totals.iter_mut().enumerate().take(V::LANES) {
                     // A lane without an element repeats the last.
                     let at = (first + nth * V::LANES + i.min(w.len() - 1)) * V::LANES;
                     for part in (0..partial.len()).step_by(len * V::LANES) {
-                        totals[i] = totals[i].add(V::load(partial.as_ptr().add(part + at)));
+                        *total = total.add(V::load(partial.as_ptr().add(part + at)));
                     }
                 }
                 V::sums(totals).store_part(w.as_mut_ptr(), V::mask(w.len()));

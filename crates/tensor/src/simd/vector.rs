@@ -122,7 +122,7 @@ impl Vector for __m512 {
                 of[i] =
                     _mm512_shuffle_ps::<0b01_00_01_00>(a, b).add(_mm512_shuffle_ps::<0b11_10_11_10>(a, b));
             }
-            // Neighbouring quarters, of eight and of all.
+            // Neighbouring quarters: of eight vectors and the other eight, then of all.
             for i in [0, 1, 0] {
                 let (a, b) = (of[2 * i], of[2 * i + 1]);
                 let [even, odd] = [
