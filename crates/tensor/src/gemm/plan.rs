@@ -67,9 +67,14 @@ fn suits_dots(m: usize, n: usize, k: usize) -> bool {
 /// Whether A, depth × rows of C, is better read where it is, once for each [`Kernel::NR`] columns, than
 /// packed.
 fn a_in_place<K: Kernel>(a: MatRef<'_, K::Scalar>, n: usize) -> bool {
-    // Where lanes are adjacent, each depth is another cache line, of which a narrow strip uses a small part.
-    let wasteful = a.col_stride() == 1 && a.cols() > 64 && K::MR < 8;
-    n <= 64 || !wasteful && (n <= 256 || a.rows().saturating_mul(a.cols()) <= IN_PLACE)
+    // Where lanes are adjacent, each depth is another cache line: of few lanes a strip uses a small part, and the lines of a
+    // deep one are more than the nearest cache keeps.
+    let apart = a.col_stride() == 1 && a.cols() > 64;
+    if apart && K::MR < 8 {
+        n <= 64
+    } else {
+        n <= 256 || !(apart && a.rows() > 256) && a.rows().saturating_mul(a.cols()) <= IN_PLACE
+    }
 }
 
 /// Whether B, depth × columns of C, is better read where it is, once for each [`Kernel::MR`] rows, than
