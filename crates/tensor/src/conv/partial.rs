@@ -48,6 +48,7 @@ impl Vectorised for AddLanes<'_> {
         for (nth, w) in w.chunks_mut(V::LANES).enumerate() {
             // SAFETY: the assertion: each part has a vector for each element; the mask leaves out what is beyond.
             unsafe {
+                // As many loops whatever the elements, so that totals are registers.
                 let mut totals = [V::zero(); MOST_LANES];
                 for (i, total) in totals.iter_mut().enumerate().take(V::LANES) {
                     // A lane without an element repeats the last.

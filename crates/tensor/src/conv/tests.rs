@@ -283,7 +283,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
         ([1, 40, 11, 10], [72, 40, 3, 3], 1),
         ([16, 1, 28, 28], [6, 1, 5, 5], 1),
         ([40, 6, 12, 12], [16, 6, 5, 5], 1),
-        ([33, 6, 12, 12], [16, 6, 5, 5], 1), // a vector or more, and an image
+        ([33, 6, 12, 12], [16, 6, 5, 5], 1), // whole vectors, and an image
     ] {
         let geo = Geometry::convolution("test", &input, &weight, groups, same).unwrap();
         for slot in [Slot::Input, Slot::Weight, Slot::Output] {

@@ -56,28 +56,21 @@ impl Way {
     fn find(geo: &Geometry, slot: Slot) -> Self {
         let level = simd::level();
         None.or_else(|| Winograd::new(geo, slot, level).map(Self::Winograd))
-            .or_else(|| Self::vectors(geo, slot, level))
+            .or_else(|| Self::by_vectors(geo, slot, level))
             .or_else(|| Direct::new(geo, slot, level).map(Self::Direct))
             .unwrap_or(Self::Product)
     }
 
     /// Vectors of images at a time, all of them or those that are full; None, if there is but one, and it is not worth it.
-    fn vectors(geo: &Geometry, slot: Slot, level: Level) -> Option<Self> {
+    fn by_vectors(geo: &Geometry, slot: Slot, level: Level) -> Option<Self> {
         let all = Batched::new(geo, slot, level)?;
-        let rest = geo.batch % all.lanes;
-        if all.interleaved || rest == 0 {
-            return Some(Self::Batched(all));
-        }
-        // A vector that is not full costs as much as one that is: as ten of sixteen images on their own, or as six that
-        // are unfolded.
-        let alone = Direct::new(&Geometry { batch: rest, ..*geo }, slot, level);
-        let eighths = if alone.is_some() { 5 } else { 3 };
-        if rest * 8 >= all.lanes * eighths {
-            Some(Self::Batched(all))
-        } else if rest < geo.batch {
-            Some(Self::Ragged(Ragged::new(geo, slot, rest)))
-        } else {
-            None
+        // A vector that is not full costs as much as one that is: as ten of sixteen images alone, straight from the image,
+        // or as six that are unfolded.
+        let eighths = if Direct::new(geo, slot, level).is_some() { 5 } else { 3 };
+        match all.rest() {
+            rest if rest == 0 || rest * 8 >= all.lanes * eighths => Some(Self::Batched(all)),
+            rest if rest < geo.batch => Some(Self::Ragged(Ragged::new(geo, slot, rest))),
+            _ => None,
         }
     }
 }

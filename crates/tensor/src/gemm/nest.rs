@@ -43,7 +43,7 @@ pub(super) trait Kernel: Copy + Send + Sync {
 
 /// The ranges, as even as multiples of `unit` allow, that `0..len` is cut into so that none is longer than
 /// `most`, a multiple of `unit`.
-fn blocks(len: usize, most: usize, unit: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn blocks(len: usize, most: usize, unit: usize) -> impl Iterator<Item = Range<usize>> {
     let each = len.div_ceil(len.div_ceil(most).max(1)).next_multiple_of(unit).max(unit);
     (0..len).step_by(each).map(move |start| start..len.min(start + each))
 }

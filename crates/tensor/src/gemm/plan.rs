@@ -3,7 +3,8 @@
 //! A micro-kernel can read A with any strides, and B if the elements of its rows are adjacent. Packing an
 //! operand pays where it is read often from far away; it never shows in the result. Scalar products add in
 //! another order, so the sizes of the whole product decide on them. The thresholds were measured on a Zen 5
-//! with 48 KB of L1 and 1 MB of L2 cache, those of scalar products on a Sapphire Rapids with 48 KB and 2 MB.
+//! with 48 KB of L1 and 1 MB of L2 cache, those of scalar products and of deep operands on a Sapphire Rapids with
+//! 48 KB and 2 MB.
 
 use super::nest::{self, Kernel};
 use super::pack::Operand;
@@ -33,7 +34,7 @@ pub(super) fn multiply<K: Dots>(
             return multiply(kernel, Operand::View(b), Operand::View(a), row, write);
         }
         let along_depth = |view: MatRef<'_, _>| view.row_stride() == 1 && view.col_stride() != 1;
-        if suits_dots(m, n, k) && along_depth(b) && a.row_stride() == 1 {
+        if suits_dots::<K>(m, n, k) && along_depth(b) && a.row_stride() == 1 {
             return multiply_dots(kernel, a.t(), b, c, write);
         }
     }
@@ -55,12 +56,14 @@ pub(super) fn multiply<K: Dots>(
     nest::multiply(kernel, a, b, c, write);
 }
 
-/// Whether scalar products are faster than packing B: for few rows, the more of them the longer the sums are, as long as A
-/// stays in the second-level cache, for it is read again for every few columns; and for very small products.
-fn suits_dots(m: usize, n: usize, k: usize) -> bool {
-    /// The most rows.
-    const ROWS: usize = 48;
-    let few = m <= (1 + k / 8).min(ROWS) && m.saturating_mul(k) <= IN_PLACE / 2;
+/// Whether scalar products are faster than packing B: for few rows, the more of them the longer the sums are, as long as A,
+/// if it is more than one tile of rows, stays in the second-level cache, for it is read again for every few columns; and
+/// for very small products. Measured with both kernels.
+fn suits_dots<K: Dots>(m: usize, n: usize, k: usize) -> bool {
+    const MOST_ROWS: usize = 48;
+    /// Elements of A: 1 MB.
+    const NEAR: usize = 256 * 1024;
+    let few = m <= (1 + k / 8).min(MOST_ROWS) && (m <= K::ROWS || m.saturating_mul(k) <= NEAR);
     few || m.saturating_mul(n).saturating_mul(k) <= 1024
 }
 
@@ -68,7 +71,7 @@ fn suits_dots(m: usize, n: usize, k: usize) -> bool {
 /// packed.
 fn a_in_place<K: Kernel>(a: MatRef<'_, K::Scalar>, n: usize) -> bool {
     // Where lanes are adjacent, each depth is another cache line: of few lanes a strip uses a small part, and the lines of a
-    // deep one are more than the nearest cache keeps.
+    // deep operand, at even distances, crowd each other out of the nearest cache.
     let apart = a.col_stride() == 1 && a.cols() > 64;
     if apart && K::MR < 8 {
         n <= 64
@@ -111,12 +114,11 @@ pub(super) fn multiply_dots<K: Dots>(
     c: MatMut<'_, K::Scalar>,
     write: Write,
 ) {
-    nest::divide(c, a.cols(), (1, 1), &|(row, col), mut c| {
+    nest::divide(c, a.cols(), (1, K::COLUMNS), &|(row, col), mut c| {
         for j in (0..c.cols()).step_by(K::COLUMNS) {
             let j = j..c.cols().min(j + K::COLUMNS);
             let b = b.block(0..b.rows(), col + j.start..col + j.end);
-            for i in (0..c.rows()).step_by(K::ROWS) {
-                let i = i..c.rows().min(i + K::ROWS);
+            for i in nest::blocks(c.rows(), K::ROWS, 1) {
                 let a = a.block(row + i.start..row + i.end, 0..a.cols());
                 kernel.dots(a, b, c.block(i, j.clone()), write);
             }

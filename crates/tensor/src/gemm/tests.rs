@@ -172,9 +172,16 @@ fn products_of_every_small_number_of_rows_columns_and_terms_are_right() {
 #[test]
 fn products_larger_than_the_blocks_are_right() {
     let mut rng = StdRng::seed_from_u64(3);
-    for (m, n, k) in
-        [(700, 40, 30), (40, 3200, 20), (30, 40, 1000), (200, 180, 400), (2, 300, 900), (1, 9000, 600)]
-    {
+    for (m, n, k) in [
+        (700, 40, 30),
+        (40, 3200, 20),
+        (30, 40, 1000),
+        (200, 180, 400),
+        (100, 300, 400),
+        (47, 20, 500),
+        (2, 300, 900),
+        (1, 9000, 600),
+    ] {
         for (a_layout, b_layout) in
             [(Layout::RowMajor, Layout::Transposed), (Layout::Transposed, Layout::RowMajor)]
         {

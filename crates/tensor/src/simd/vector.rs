@@ -39,7 +39,7 @@ pub(crate) trait Vector: Copy {
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self;
     /// The larger of both; `self` where one is NaN or both are zeros.
     unsafe fn at_least(self, other: Self) -> Self;
-    /// The sums of the lanes of as many vectors, all in the same order.
+    /// Lane i is the sum of the lanes of the vector `of[i]`, all in the same order; vectors beyond the lanes do not count.
     unsafe fn sums(of: [Self; MOST_LANES]) -> Self;
     /// The four columns of a matrix of as many rows as there are lanes, `step` elements apart.
     unsafe fn columns(from: *const f32, step: usize) -> [Self; 4];
@@ -257,6 +257,49 @@ impl Vector for __m256 {
                 _mm256_shuffle_ps::<0b01_00_01_00>(b, d),
                 _mm256_shuffle_ps::<0b11_10_11_10>(b, d),
             ]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::{Level, Vectorised, vectorised};
+
+    /// The sums of vectors, the elements of each of which follow each other.
+    struct Sums<'a>(&'a [[f32; MOST_LANES]; MOST_LANES]);
+
+    impl Vectorised for Sums<'_> {
+        type Output = Vec<f32>;
+
+        #[inline(always)]
+        unsafe fn run<V: Vector>(self) -> Vec<f32> {
+            let mut sums = [0.0; MOST_LANES];
+            // SAFETY: the caller promises the instructions; no vector has more lanes than there are elements.
+            unsafe {
+                let mut vectors = [V::zero(); MOST_LANES];
+                for (vector, from) in vectors.iter_mut().zip(self.0) {
+                    *vector = V::load(from.as_ptr());
+                }
+                V::sums(vectors).store(sums.as_mut_ptr());
+            }
+            sums[..V::LANES].to_vec()
+        }
+    }
+
+    #[test]
+    fn each_lane_is_the_sum_of_a_vector_in_the_same_order() {
+        let awkward: [f32; MOST_LANES] =
+            std::array::from_fn(|i| [1e7, 0.3, -1e7, 1.7][i % 4] + i as f32 * 0.1);
+        for &level in &Level::available()[1..] {
+            let ramps = std::array::from_fn(|i| [i as f32; MOST_LANES]);
+            let sums = vectorised(level, Sums(&ramps));
+            let lanes = sums.len();
+            assert!(sums.iter().enumerate().all(|(i, &sum)| sum == (i * lanes) as f32), "{sums:?}");
+            let same = vectorised(level, Sums(&[awkward; MOST_LANES]));
+            assert!(same.iter().all(|sum| sum.to_bits() == same[0].to_bits()), "{same:?}");
+            let exact: f64 = awkward[..lanes].iter().map(|&x| f64::from(x)).sum();
+            assert!((f64::from(same[0]) - exact).abs() < 4.0, "{} ≠ {exact}", same[0]);
         }
     }
 }

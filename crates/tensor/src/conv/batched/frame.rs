@@ -111,7 +111,7 @@ impl Vectorised for LayOut<'_> {
             let at = (c * frame.len() + d * steps[0] + h * steps[1] + w) * V::LANES;
             let (first, len) = (channel * plane + line * wide, wide * V::LANES);
             let vectors = interleaved.then(|| &from[first * V::LANES..][..len]);
-            // Without zeros around it, a line of vectors is transformed where it is.
+            // Without zeros around it, a line of vectors is transformed where it is. (`framed` is empty if none is transformed.)
             let in_place = vectors.filter(|_| framed.len() == len);
             // SAFETY: the assertion: the images have the channels. There is room for the line.
             unsafe {

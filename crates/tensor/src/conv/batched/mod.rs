@@ -64,7 +64,7 @@ pub(super) struct Batched {
     /// Images of a vector.
     pub(super) lanes: usize,
     /// Whether an element of the images of a vector is a vector in memory, too.
-    pub(super) interleaved: bool,
+    interleaved: bool,
     /// Channels of a tile at most, and its positions or taps at most.
     channels: usize,
     together: usize,
@@ -193,6 +193,11 @@ impl Batched {
     #[cfg(test)]
     pub(super) fn products(&self) -> Option<usize> {
         self.minimal.map(|minimal| minimal.products)
+    }
+
+    /// The images of a last vector that is not full.
+    pub(super) fn rest(&self) -> usize {
+        self.geo.batch % self.lanes
     }
 
     /// Taps along each axis, or what there is of them where lines are transformed.

@@ -194,8 +194,8 @@ unsafe fn add_products<V: Vector>(
     }
 }
 
-/// C = A·B, or C += A·B, of all elements, for some tiles and a vector of columns. Of the matrices: where a number of the
-/// first is, how far apart their rows are, and they themselves.
+/// C = A·B, or C += A·B, of all elements, for some tiles and a vector of columns. Each matrix is given by a pointer into that
+/// of the first element, and how far apart rows, and matrices, are.
 struct Products {
     a: (*const f32, usize, usize),
     b: (*const f32, usize, usize),

@@ -39,7 +39,7 @@ impl<'a> Matrices<'a> {
         (&mut self.values[element * self.step..], self.row)
     }
 
-    /// Where a number of the first matrix is, and how far apart rows are, and matrices.
+    /// A pointer into the first matrix, and how far apart rows, and matrices, are.
     pub(super) fn pointer(&self, row: usize, lane: usize) -> (*const f32, usize, usize) {
         (self.values[row * self.row + lane..].as_ptr(), self.row, self.step)
     }

@@ -142,7 +142,8 @@ pub(super) unsafe fn dots<V: Vector, const R: usize, const S: usize>(
 
     const { assert!(R * S <= 2 * V::LANES) };
     // SAFETY: by the caller's promise and the invariant of the views, the elements at p < k of the R rows of
-    // A and of the columns of B are adjacent and within them; the mask is that of the elements left.
+    // A and of the columns of B are adjacent and within them; the mask is that of the elements left. By the assertion,
+    // there is room for the sums' vectors in `totals`.
     unsafe {
         let mut sums = [[V::zero(); S]; R];
         let whole = depth - depth % V::LANES;
@@ -161,7 +162,7 @@ pub(super) unsafe fn dots<V: Vector, const R: usize, const S: usize>(
                 }
             }
         }
-        let (mut dots, mut vectors) = ([0.0; 2 * MOST_LANES], [[V::zero(); MOST_LANES]; 2]);
+        let (mut totals, mut vectors) = ([0.0; 2 * MOST_LANES], [[V::zero(); MOST_LANES]; 2]);
         for r in 0..R {
             for s in 0..S {
                 let i = r * S + s;
@@ -169,11 +170,11 @@ pub(super) unsafe fn dots<V: Vector, const R: usize, const S: usize>(
             }
         }
         for i in 0..(R * S).div_ceil(V::LANES) {
-            V::sums(vectors[i]).store(dots.as_mut_ptr().add(i * V::LANES));
+            V::sums(vectors[i]).store(totals.as_mut_ptr().add(i * V::LANES));
         }
-        for (r, dots) in dots.chunks_exact(S).take(R).enumerate() {
-            for (c, &dot) in c.row(r).iter_mut().zip(dots) {
-                *c = if write == Write::Add { *c + dot } else { dot };
+        for (r, totals) in totals.chunks_exact(S).take(R).enumerate() {
+            for (c, &total) in c.row(r).iter_mut().zip(totals) {
+                *c = if write == Write::Add { *c + total } else { total };
             }
         }
     }
