@@ -1,6 +1,6 @@
 //! How images lie in memory, and how they get there and back.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
 use super::minimal::{Cut, Minimal};
 use crate::par::Shared;
@@ -31,6 +31,11 @@ impl Frame {
         self.extents.iter().product()
     }
 
+    /// What it takes to bring an image into it, in simple operations.
+    pub(super) fn cost(&self) -> usize {
+        self.inner.iter().product::<usize>() * if self.lines.is_some() { 4 } else { 1 }
+    }
+
     /// How far apart neighbours along each axis are.
     pub(super) fn steps(&self) -> [usize; 3] {
         [self.extents[1] * self.extents[2], self.extents[2], 1]
@@ -48,28 +53,20 @@ impl Frame {
     }
 }
 
-/// Vectors of images in frames.
-pub(super) struct Framed<'a> {
-    pub(super) vectors: Range<usize>,
-    /// Elements of a vector of images.
-    pub(super) each: usize,
-    pub(super) memory: Memory<'a>,
-}
-
-/// Where framed images lie: all of them where they are, or copies of those wanted.
-pub(super) enum Memory<'a> {
+/// Channels in frames: where they lie, if they are as they are wanted, or a copy.
+pub(super) enum Framed<'a> {
     InPlace(&'a [f32]),
     Copied(Storage<f32>),
 }
 
-impl Framed<'_> {
-    /// The `nth` of the vectors.
-    pub(super) fn vector(&self, nth: usize) -> &[f32] {
-        let (memory, at): (&[f32], usize) = match &self.memory {
-            Memory::InPlace(all) => (all, self.vectors.start + nth),
-            Memory::Copied(some) => (some, nth),
-        };
-        &memory[at * self.each..][..self.each]
+impl Deref for Framed<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::InPlace(elements) => elements,
+            Self::Copied(memory) => memory,
+        }
     }
 }
 

@@ -23,14 +23,14 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::sight::{Run, Seen, Sight};
+use super::sight::{Run, Seen, Sight, gcd};
 use super::unfold::even;
 use super::{Geometry, PER_OPERATION, Slot, partial};
 use crate::par::{self, Shared};
 use crate::simd::{self, Level};
 use crate::storage::Storage;
 use crate::window::Axis;
-use frame::{Frame, Framed, LayOut, Memory, Restore};
+use frame::{Frame, Framed, LayOut, Restore};
 use minimal::{Cut, Gradient, Minimal, Taps};
 use sums::{Correlate, Sums};
 use tiles::{Block, Plan, Tiles};
@@ -50,10 +50,8 @@ const FAR: usize = 1 << 16;
 const DEPTH: usize = 1024;
 /// Partial sums of the weight that can be computed at the same time.
 const PARTS: usize = 4;
-/// Tasks for each thread, so that none waits long for another.
-const TASKS: usize = 4;
-/// Vectors of images for each thread that are in frames at once.
-const AHEAD: usize = 2;
+/// Tasks for each thread that are so many that one more does not show.
+const MANY: usize = 4;
 
 /// A convolution of whole vectors of images.
 pub(super) struct Batched {
@@ -220,37 +218,29 @@ impl Batched {
         vector * self.lanes..self.geo.batch.min((vector + 1) * self.lanes)
     }
 
-    /// Some vectors of images in frames of all channels. `from` has all images.
-    fn framed<'a>(&self, vectors: Range<usize>, from: &'a [f32], frame: Frame) -> Framed<'a> {
-        let image = from.len() / self.geo.batch;
-        if self.interleaved && frame.is_bare() {
-            return Framed { vectors, each: image * self.lanes, memory: Memory::InPlace(from) };
-        }
+    /// Some channels of a vector of images in frames, with the border after the last. `from` has all images.
+    fn framed<'a>(&self, vector: usize, channels: Range<usize>, from: &'a [f32], frame: Frame) -> Framed<'a> {
+        let (image, images) = (from.len() / self.geo.batch, self.images(vector));
         let channel: usize = frame.inner.iter().product();
-        let (channels, framed) = (image / channel, frame.len() * self.lanes);
-        // With the border after the last.
-        let each = channels * framed + frame.before[2] * self.lanes;
-        let mut memory = Storage::unspecified(vectors.len() * each);
-        let shared = Shared::new(memory.make_mut());
-        let cost = channel * self.lanes * if frame.lines.is_some() { 4 } else { 1 };
-        par::tasks(vectors.len() * channels, cost, |task| {
-            let (nth, channel) = (task / channels, task % channels);
-            let images = self.images(vectors.start + nth);
-            let end = if channel + 1 == channels { each } else { (channel + 1) * framed };
-            // SAFETY: a channel of a vector, which no other task has.
-            let to = unsafe { shared.part(nth * each + channel * framed, end - channel * framed) };
-            // Zeros where there is a border, or a lane is left without an image that is not written as the transform
-            // of zeros.
-            if !frame.is_full() || frame.lines.is_none() && images.len() < self.lanes {
-                to.fill(0.0);
-            } else {
-                to[framed..].fill(0.0);
-            }
-            let (from, to) = (&from[images.start * image..images.end * image], &mut to[..framed]);
-            let (images, interleaved) = (images.len(), self.interleaved);
-            simd::vectorised(self.level, LayOut { from, images, interleaved, channel, frame, to });
-        });
-        Framed { vectors, each, memory: Memory::Copied(memory) }
+        if self.interleaved && frame.is_bare() {
+            let channels = channels.start * channel..channels.end * channel;
+            return Framed::InPlace(&from[images.start * image..][channels.start * self.lanes..channels.end * self.lanes]);
+        }
+        let framed = channels.len() * frame.len() * self.lanes;
+        let mut memory = Storage::unspecified(framed + frame.before[2] * self.lanes);
+        let to = memory.make_mut();
+        // Zeros where there is a border, or a lane is left without an image that is not written as the transform of
+        // zeros.
+        if !frame.is_full() || frame.lines.is_none() && images.len() < self.lanes {
+            to.fill(0.0);
+        } else {
+            to[framed..].fill(0.0);
+        }
+        let (from, to) = (&from[images.start * image..images.end * image], &mut to[..framed]);
+        let (images, interleaved) = (images.len(), self.interleaved);
+        let of = LayOut { from, images, interleaved, channel: channels.start, frame, to };
+        simd::vectorised(self.level, of);
+        Framed::Copied(memory)
     }
 
     fn vectors(&self) -> usize {
@@ -263,7 +253,6 @@ impl Batched {
         let extents = sights.map(|sight| sight.extents()[0]);
         let every = |axis: usize| (0..extents[axis]).map(move |at| sights[axis].seen(at, 1));
         let [of_taps, of_group] = channels_of_group(&self.geo, self.slot);
-        let blocks = of_group.div_ceil(self.channels);
         let plane: usize = extents.iter().product();
         let lines = extents[0] * extents[1];
         let plan = Plan {
@@ -275,62 +264,62 @@ impl Batched {
             read: of_taps,
             written: of_group,
         };
-        let image = of_group * self.geo.groups * plane;
-        let taps: usize = self.kernel().iter().product();
-        let multiplied = self.channels * of_taps * taps * self.geo.out_plane();
-        let (threads, vectors) = (par::threads(), self.vectors());
-        let tasks = self.geo.groups * blocks;
-        // Few images are divided by lines, too.
-        let parts = match threads {
-            1 => 1,
-            _ => (TASKS * threads).div_ceil((vectors * tasks).max(1)).min(lines),
-        };
-        let cost = multiplied.div_ceil(parts) * self.lanes / PER_OPERATION;
+        let written = of_group * self.geo.groups;
+        let (image, taps) = (written * plane, self.kernel().iter().product::<usize>());
+        let multiplied = written * of_taps * taps * self.geo.out_plane() * self.lanes / PER_OPERATION;
+        let shares = self.shares(self.vectors(), multiplied, of_taps * self.geo.groups * self.read.cost() * self.lanes);
+        let by_channels = shares.min(written);
+        let by_lines = shares.div_ceil(by_channels).min(lines);
+        let shares = by_channels * by_lines;
         let shared = Shared::new(to);
-        let convolve = |vectors: Range<usize>| {
-            let x = self.framed(vectors.clone(), from, self.read);
-            par::tasks(vectors.len() * tasks * parts, cost, |task| {
-                let (task, part) = (task / parts, task % parts);
-                let (block, group, nth) =
-                    (task % blocks, task / blocks % self.geo.groups, task / blocks / self.geo.groups);
-                let images = self.images(vectors.start + nth);
-                let first = block * self.channels;
-                let channels = self.channels.min(of_group - first);
-                let lines = part * lines / parts..(part + 1) * lines / parts;
-                let [start, found] = [lines.start, lines.len()].map(|lines| lines * extents[2]);
-                let start = (group * of_group + first) * plane + start;
-                let find = |to, start, step| {
-                    let x = x.vector(nth);
-                    let block = Block { plan: &plan, x, group, first, lines, bias, to, start, step };
-                    match channels {
-                        1 => simd::vectorised(self.level, Tiles::<1>(block)),
-                        2 => simd::vectorised(self.level, Tiles::<2>(block)),
-                        3 => simd::vectorised(self.level, Tiles::<3>(block)),
-                        4 => simd::vectorised(self.level, Tiles::<4>(block)),
-                        5 => simd::vectorised(self.level, Tiles::<5>(block)),
-                        6 => simd::vectorised(self.level, Tiles::<6>(block)),
-                        7 => simd::vectorised(self.level, Tiles::<7>(block)),
-                        _ => simd::vectorised(self.level, Tiles::<CHANNELS>(block)),
+        par::tasks(self.vectors() * shares, multiplied / shares, |task| {
+            let (vector, channels, part) = (task / shares, task / by_lines % by_channels, task % by_lines);
+            let images = self.images(vector);
+            let lines = share(lines, part, by_lines);
+            let [skipped, found] = [lines.start, lines.len()].map(|lines| lines * extents[2]);
+            for (group, channels) in of_groups(share(written, channels, by_channels), of_group) {
+                let x = self.framed(vector, group * of_taps..(group + 1) * of_taps, from, self.read);
+                for channels in pieces(channels, self.channels) {
+                    let start = (group * of_group + channels.start) * plane + skipped;
+                    let (first, channels) = (channels.start, channels.len());
+                    let find = |to, start, step| {
+                        let lines = lines.clone();
+                        let block = Block { plan: &plan, x: &x, group, first, lines, bias, to, start, step };
+                        match channels {
+                            1 => simd::vectorised(self.level, Tiles::<1>(block)),
+                            2 => simd::vectorised(self.level, Tiles::<2>(block)),
+                            3 => simd::vectorised(self.level, Tiles::<3>(block)),
+                            4 => simd::vectorised(self.level, Tiles::<4>(block)),
+                            5 => simd::vectorised(self.level, Tiles::<5>(block)),
+                            6 => simd::vectorised(self.level, Tiles::<6>(block)),
+                            7 => simd::vectorised(self.level, Tiles::<7>(block)),
+                            _ => simd::vectorised(self.level, Tiles::<CHANNELS>(block)),
+                        }
+                    };
+                    if self.interleaved {
+                        find(&shared, images.start * image + start * self.lanes, plane * self.lanes);
+                        continue;
                     }
-                };
-                if self.interleaved {
-                    return find(&shared, images.start * image + start * self.lanes, plane * self.lanes);
+                    let mut results = Storage::unspecified(channels * found * self.lanes);
+                    find(&Shared::new(results.make_mut()), 0, found * self.lanes);
+                    // Whole channels follow each other.
+                    let span = if by_lines == 1 { channels * plane } else { found };
+                    let (from, to, images) = (&results, &shared, images.clone());
+                    simd::vectorised(self.level, Restore { from, span, to, images, image, plane, first: start });
                 }
-                let mut results = Storage::unspecified(channels * found * self.lanes);
-                find(&Shared::new(results.make_mut()), 0, found * self.lanes);
-                // Whole channels follow each other.
-                let span = if parts == 1 { channels * plane } else { found };
-                let (from, to) = (&results, &shared);
-                simd::vectorised(self.level, Restore { from, span, to, images, image, plane, first: start });
-            });
-        };
-        // Frames are made of some vectors before these are convolved, by as many threads; or, where there are vectors
-        // enough, by the task that convolves one: what a task calls is not divided again.
-        let some = AHEAD * threads;
-        match vectors < TASKS * threads {
-            true => (0..vectors).step_by(some).for_each(|first| convolve(first..vectors.min(first + some))),
-            false => par::tasks(vectors, cost * tasks * parts, |vector| convolve(vector..vector + 1)),
+            }
+        });
+    }
+
+    /// Into how many shares the work for each of `count` equal things is cut: so many that all threads have as much to
+    /// do. Each makes the frames that it reads for itself, for what another thread has written comes from its cache more
+    /// slowly than it is made; but only as many as that pays for.
+    fn shares(&self, count: usize, multiplied: usize, framing: usize) -> usize {
+        let threads = par::threads();
+        if count >= MANY * threads || count * multiplied < par::GRAIN {
+            return 1;
         }
+        (threads / gcd(count, threads)).min(multiplied / framing.max(1)).max(1)
     }
 
     /// The taps in the order of the sums, `[groups, read, taps, written]`.
@@ -375,67 +364,63 @@ impl Batched {
         let taps: SmallVec<[usize; 64]> = places([deep, high, across])
             .map(|at| (0..3).map(|i| at[i] * geo.axes[i].dilation * steps[i]).sum())
             .collect();
-        let (group_in, group_out) = (geo.group_in(), geo.group_out());
-        // The sums of a channel, of a tile's channels, and of a group of channels.
-        let row = group_in * taps.len() * self.lanes;
-        let channels = self.channels;
-        let group_row = group_out * row;
-        let cost = channels * row * y_frame.len() / products / PER_OPERATION;
-        let len = products * geo.groups * group_row;
-        let mut sums = Storage::unspecified(parts * len);
-        let shared = Shared::new(sums.make_mut());
-        let blocks = group_out.div_ceil(channels);
-        let sum = |first_part: usize, nth: usize, vectors: Range<usize>| {
-            let (x, y) =
-                (self.framed(vectors.clone(), x, self.read), self.framed(vectors.clone(), y, y_frame));
-            par::tasks(vectors.len() * products * geo.groups * blocks, cost, |task| {
-                let (block, task) = (task % blocks, task / blocks);
-                let (group, product, part) =
-                    (task % geo.groups, task / geo.groups % products, task / geo.groups / products);
-                let first = group * group_out + block * channels;
-                let channels = channels.min(group_out - block * channels);
-                let start = (first_part + part) * len + product * geo.groups * group_row + first * row;
-                // SAFETY: the sums of some channels, which no other task has.
-                let sums = unsafe { shared.part(start, channels * row) };
-                let of = Sums {
-                    of: self,
-                    x: &x.vector(part)[group * group_in * self.read.len() * self.lanes..],
-                    y: &y.vector(part)[first * y_frame.len() * self.lanes..],
-                    y_frame,
-                    at: product * wide,
-                    wide,
-                    taps: &taps,
-                    begins: nth == 0,
-                    sums,
-                };
-                match channels {
-                    1 => self.correlate::<1>(of),
-                    2 => self.correlate::<2>(of),
-                    3 => self.correlate::<3>(of),
-                    4 => self.correlate::<4>(of),
-                    5 => self.correlate::<5>(of),
-                    6 => self.correlate::<6>(of),
-                    7 => self.correlate::<7>(of),
-                    _ => self.correlate::<CHANNELS>(of),
-                }
-            });
-        };
-        let sum_of = |part: usize| {
+        let (group_in, group_out, written) = (geo.group_in(), geo.group_out(), geo.out_channels);
+        // The sums of a channel, and of a product.
+        let row = group_in * taps.len();
+        let of_product = written * row;
+        let multiplied = of_product * y_frame.len() * self.lanes / PER_OPERATION;
+        let shares = self.shares(parts, each * multiplied, each * geo.in_channels * self.read.cost() * self.lanes).min(written);
+        let mut totals = Storage::unspecified(parts * products * of_product);
+        let shared = Shared::new(totals.make_mut());
+        par::tasks(parts * shares, each * multiplied / shares, |task| {
+            let (part, channels) = (task / shares, share(written, task % shares, shares));
+            let of_share = channels.len() * row;
+            let mut sums = Storage::unspecified(products * of_share * self.lanes);
             let vectors = part * each..self.vectors().min((part + 1) * each);
-            vectors.enumerate().for_each(|(nth, vector)| sum(part, nth, vector..vector + 1));
-        };
-        // What a task calls is not divided again.
-        match each {
-            1 => sum(0, 0, 0..parts),
-            _ if parts < par::threads() => (0..parts).for_each(sum_of),
-            _ => par::tasks(parts, cost * products * geo.groups * blocks * each, sum_of),
-        }
-        // As dear as all their elements: each core has those that it computed.
-        let cost = parts * self.lanes;
-        let Some(minimal) = self.minimal else { return partial::add_lanes(self.level, &sums, cost, w) };
-        let mut totals = Storage::unspecified(len / self.lanes);
-        partial::add_lanes(self.level, &sums, cost, totals.make_mut());
-        simd::vectorised(self.level, Gradient { minimal, from: &totals, to: w });
+            for (nth, vector) in vectors.enumerate() {
+                for (group, of_group) in of_groups(channels.clone(), group_out) {
+                    let x = self.framed(vector, group * group_in..(group + 1) * group_in, x, self.read);
+                    let of_group = group * group_out + of_group.start..group * group_out + of_group.end;
+                    let y = self.framed(vector, of_group.clone(), y, y_frame);
+                    for (product, sums) in sums.make_mut().chunks_exact_mut(of_share * self.lanes).enumerate() {
+                        for some in pieces(of_group.clone(), self.channels) {
+                            let (start, len) = ((some.start - channels.start) * row, some.len() * row);
+                            let of = Sums {
+                                of: self,
+                                x: &x,
+                                y: &y[(some.start - of_group.start) * y_frame.len() * self.lanes..],
+                                y_frame,
+                                at: product * wide,
+                                wide,
+                                taps: &taps,
+                                begins: nth == 0,
+                                sums: &mut sums[start * self.lanes..][..len * self.lanes],
+                            };
+                            match some.len() {
+                                1 => self.correlate::<1>(of),
+                                2 => self.correlate::<2>(of),
+                                3 => self.correlate::<3>(of),
+                                4 => self.correlate::<4>(of),
+                                5 => self.correlate::<5>(of),
+                                6 => self.correlate::<6>(of),
+                                7 => self.correlate::<7>(of),
+                                _ => self.correlate::<CHANNELS>(of),
+                            }
+                        }
+                    }
+                }
+            }
+            for (product, sums) in sums.chunks_exact(of_share * self.lanes).enumerate() {
+                let start = (part * products + product) * of_product + channels.start * row;
+                // SAFETY: the sums of some channels, which no other task has.
+                let totals = unsafe { shared.part(start, of_share) };
+                partial::add_lanes(self.level, sums, 1, totals);
+            }
+        });
+        let Some(minimal) = self.minimal else { return partial::add_parts(&totals, w) };
+        let mut sums = Storage::unspecified(products * of_product);
+        partial::add_parts(&totals, sums.make_mut());
+        simd::vectorised(self.level, Gradient { minimal, from: &sums, to: w });
     }
 
     fn correlate<const R: usize>(&self, of: Sums<'_>) {
@@ -446,6 +431,25 @@ impl Batched {
             _ => simd::vectorised(self.level, Correlate::<R, 5>(of)),
         }
     }
+}
+
+/// The `nth` of as many even shares of numbers.
+fn share(all: usize, nth: usize, shares: usize) -> Range<usize> {
+    nth * all / shares..(nth + 1) * all / shares
+}
+
+/// Channels by groups of so many: which group, and which of it.
+fn of_groups(channels: Range<usize>, each: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+    (channels.start / each..channels.end.div_ceil(each)).map(move |group| {
+        let first = group * each;
+        (group, channels.start.max(first) - first..channels.end.min(first + each) - first)
+    })
+}
+
+/// Even pieces of at most so many.
+fn pieces(all: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let each = even(all.len(), most);
+    all.clone().step_by(each).map(move |start| start..all.end.min(start + each))
 }
 
 /// Every place below the extents, the last axis first.

@@ -38,7 +38,7 @@ impl Plan<'_> {
 /// Some lines of some channels of results of the images of a vector.
 pub(super) struct Block<'a> {
     pub(super) plan: &'a Plan<'a>,
-    /// Frames of all channels that are read.
+    /// Frames of the channels of the group that are read.
     pub(super) x: &'a [f32],
     /// The group of channels, and the first channel of the group.
     pub(super) group: usize,
@@ -65,7 +65,6 @@ impl<const R: usize> Vectorised for Tiles<'_, R> {
         let (frame, taps) = (of.read, of.kernel().iter().product::<usize>());
         let [_, high, wide] = *extents;
         let (len, steps) = (frame.len() * V::LANES, frame.steps().map(|step| (step * V::LANES) as isize));
-        let x = &x[group * read * len..];
         assert!(x.len() >= (read * frame.len() + frame.before[2]) * V::LANES);
         let weight = &weight[group * read * taps * written..][..read * taps * written];
         let channel = lines.len() * wide * V::LANES;
