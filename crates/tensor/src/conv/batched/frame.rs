@@ -1,6 +1,6 @@
 //! How images lie in memory, and how they get there and back.
 
-use std::ops::{Deref, Range};
+use std::ops::Range;
 
 use super::minimal::{Cut, Minimal};
 use crate::par::Shared;
@@ -50,23 +50,6 @@ impl Frame {
     /// Whether it is a channel as it is.
     pub(super) fn is_bare(&self) -> bool {
         self.is_full() && self.lines.is_none() && self.before == [0; 3]
-    }
-}
-
-/// Channels in frames: where they lie, if they are as they are wanted, or a copy.
-pub(super) enum Framed<'a> {
-    InPlace(&'a [f32]),
-    Copied(Storage<f32>),
-}
-
-impl Deref for Framed<'_> {
-    type Target = [f32];
-
-    fn deref(&self) -> &[f32] {
-        match self {
-            Self::InPlace(elements) => elements,
-            Self::Copied(memory) => memory,
-        }
     }
 }
 

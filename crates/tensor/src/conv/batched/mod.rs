@@ -30,7 +30,7 @@ use crate::par::{self, Shared};
 use crate::simd::{self, Level};
 use crate::storage::Storage;
 use crate::window::Axis;
-use frame::{Frame, Framed, LayOut, Restore};
+use frame::{Frame, LayOut, Restore};
 use minimal::{Cut, Gradient, Minimal, Taps};
 use sums::{Correlate, Sums};
 use tiles::{Block, Plan, Tiles};
@@ -218,17 +218,28 @@ impl Batched {
         vector * self.lanes..self.geo.batch.min((vector + 1) * self.lanes)
     }
 
-    /// Some channels of a vector of images in frames, with the border after the last. `from` has all images.
-    fn framed<'a>(&self, vector: usize, channels: Range<usize>, from: &'a [f32], frame: Frame) -> Framed<'a> {
+    /// Some channels of a vector of images in frames, with the border after the last: in `memory`, unless they are so where
+    /// they are. `from` has all images.
+    fn framed<'a>(
+        &self,
+        vector: usize,
+        channels: Range<usize>,
+        from: &'a [f32],
+        frame: Frame,
+        memory: &'a mut Storage<f32>,
+    ) -> &'a [f32] {
         let (image, images) = (from.len() / self.geo.batch, self.images(vector));
         let channel: usize = frame.inner.iter().product();
         if self.interleaved && frame.is_bare() {
-            let channels = channels.start * channel..channels.end * channel;
-            return Framed::InPlace(&from[images.start * image..][channels.start * self.lanes..channels.end * self.lanes]);
+            let first = (images.start * image) + channels.start * channel * self.lanes;
+            return &from[first..][..channels.len() * channel * self.lanes];
         }
         let framed = channels.len() * frame.len() * self.lanes;
-        let mut memory = Storage::unspecified(framed + frame.before[2] * self.lanes);
-        let to = memory.make_mut();
+        let len = framed + frame.before[2] * self.lanes;
+        if memory.len() < len {
+            *memory = Storage::unspecified(len);
+        }
+        let to = &mut memory.make_mut()[..len];
         // Zeros where there is a border, or a lane is left without an image that is not written as the transform of
         // zeros.
         if !frame.is_full() || frame.lines.is_none() && images.len() < self.lanes {
@@ -236,11 +247,11 @@ impl Batched {
         } else {
             to[framed..].fill(0.0);
         }
-        let (from, to) = (&from[images.start * image..images.end * image], &mut to[..framed]);
+        let from = &from[images.start * image..images.end * image];
         let (images, interleaved) = (images.len(), self.interleaved);
-        let of = LayOut { from, images, interleaved, channel: channels.start, frame, to };
+        let of = LayOut { from, images, interleaved, channel: channels.start, frame, to: &mut to[..framed] };
         simd::vectorised(self.level, of);
-        Framed::Copied(memory)
+        to
     }
 
     fn vectors(&self) -> usize {
@@ -267,7 +278,7 @@ impl Batched {
         let written = of_group * self.geo.groups;
         let (image, taps) = (written * plane, self.kernel().iter().product::<usize>());
         let multiplied = written * of_taps * taps * self.geo.out_plane() * self.lanes / PER_OPERATION;
-        let shares = self.shares(self.vectors(), multiplied, of_taps * self.geo.groups * self.read.cost() * self.lanes);
+        let shares = self.shares(self.vectors(), multiplied, of_taps * self.geo.groups);
         let by_channels = shares.min(written);
         let by_lines = shares.div_ceil(by_channels).min(lines);
         let shares = by_channels * by_lines;
@@ -277,14 +288,16 @@ impl Batched {
             let images = self.images(vector);
             let lines = share(lines, part, by_lines);
             let [skipped, found] = [lines.start, lines.len()].map(|lines| lines * extents[2]);
+            let mut frames = Storage::EMPTY;
             for (group, channels) in of_groups(share(written, channels, by_channels), of_group) {
-                let x = self.framed(vector, group * of_taps..(group + 1) * of_taps, from, self.read);
+                let read = group * of_taps..(group + 1) * of_taps;
+                let x = self.framed(vector, read, from, self.read, &mut frames);
                 for channels in pieces(channels, self.channels) {
                     let start = (group * of_group + channels.start) * plane + skipped;
                     let (first, channels) = (channels.start, channels.len());
                     let find = |to, start, step| {
                         let lines = lines.clone();
-                        let block = Block { plan: &plan, x: &x, group, first, lines, bias, to, start, step };
+                        let block = Block { plan: &plan, x, group, first, lines, bias, to, start, step };
                         match channels {
                             1 => simd::vectorised(self.level, Tiles::<1>(block)),
                             2 => simd::vectorised(self.level, Tiles::<2>(block)),
@@ -305,21 +318,31 @@ impl Batched {
                     // Whole channels follow each other.
                     let span = if by_lines == 1 { channels * plane } else { found };
                     let (from, to, images) = (&results, &shared, images.clone());
-                    simd::vectorised(self.level, Restore { from, span, to, images, image, plane, first: start });
+                    simd::vectorised(
+                        self.level,
+                        Restore { from, span, to, images, image, plane, first: start },
+                    );
                 }
             }
         });
     }
 
-    /// Into how many shares the work for each of `count` equal things is cut: so many that all threads have as much to
-    /// do. Each makes the frames that it reads for itself, for what another thread has written comes from its cache more
-    /// slowly than it is made; but only as many as that pays for.
-    fn shares(&self, count: usize, multiplied: usize, framing: usize) -> usize {
+    /// Into how many shares each of so many tasks is cut, so that all threads have as much to do; `multiplied` is what the
+    /// products of a vector cost. Each share makes the frames of the channels that it reads for itself, for what another
+    /// core has just written comes from its cache more slowly than it is made. Beyond a share for each group of channels,
+    /// frames are made more than once: there are only as many shares as that pays for.
+    fn shares(&self, tasks: usize, multiplied: usize, read: usize) -> usize {
+        /// What the products cost at least, in frames, where a thread that is done is to find some work of another's.
+        const CHEAP: usize = 16;
         let threads = par::threads();
-        if count >= MANY * threads || count * multiplied < par::GRAIN {
+        if tasks >= MANY * threads || self.vectors() * multiplied < par::GRAIN {
             return 1;
         }
-        (threads / gcd(count, threads)).min(multiplied / framing.max(1)).max(1)
+        let framing = (read * self.read.cost() * self.lanes).max(1);
+        let most = self.geo.groups * (multiplied / framing).max(1);
+        let even = threads / gcd(tasks, threads);
+        let several = (MANY * threads / (tasks * even)).min(most / (even * CHEAP)).max(1);
+        (even * several).min(most)
     }
 
     /// The taps in the order of the sums, `[groups, read, taps, written]`.
@@ -369,7 +392,44 @@ impl Batched {
         let row = group_in * taps.len();
         let of_product = written * row;
         let multiplied = of_product * y_frame.len() * self.lanes / PER_OPERATION;
-        let shares = self.shares(parts, each * multiplied, each * geo.in_channels * self.read.cost() * self.lanes).min(written);
+        // Adds what a vector's images have of the sums of some channels, a vector each, those of a product together.
+        let add = |vector: usize, channels: &Range<usize>, begins: bool, sums: &mut [f32]| {
+            let [mut x_frames, mut y_frames] = [Storage::EMPTY; 2];
+            for (group, of_group) in of_groups(channels.clone(), group_out) {
+                let (first, read) = (group * group_out, group * group_in..(group + 1) * group_in);
+                let some = first + of_group.start..first + of_group.end;
+                let x = self.framed(vector, read, x, self.read, &mut x_frames);
+                let y = self.framed(vector, some.clone(), y, y_frame, &mut y_frames);
+                let of_share = channels.len() * row * self.lanes;
+                for (product, sums) in sums.chunks_exact_mut(of_share).enumerate() {
+                    for few in pieces(some.clone(), self.channels) {
+                        let start = (few.start - channels.start) * row * self.lanes;
+                        let of = Sums {
+                            of: self,
+                            x,
+                            y: &y[(few.start - some.start) * y_frame.len() * self.lanes..],
+                            y_frame,
+                            at: product * wide,
+                            wide,
+                            taps: &taps,
+                            begins,
+                            sums: &mut sums[start..][..few.len() * row * self.lanes],
+                        };
+                        match few.len() {
+                            1 => self.correlate::<1>(of),
+                            2 => self.correlate::<2>(of),
+                            3 => self.correlate::<3>(of),
+                            4 => self.correlate::<4>(of),
+                            5 => self.correlate::<5>(of),
+                            6 => self.correlate::<6>(of),
+                            7 => self.correlate::<7>(of),
+                            _ => self.correlate::<CHANNELS>(of),
+                        }
+                    }
+                }
+            }
+        };
+        let shares = self.shares(parts, multiplied, geo.in_channels).min(written);
         let mut totals = Storage::unspecified(parts * products * of_product);
         let shared = Shared::new(totals.make_mut());
         par::tasks(parts * shares, each * multiplied / shares, |task| {
@@ -378,37 +438,7 @@ impl Batched {
             let mut sums = Storage::unspecified(products * of_share * self.lanes);
             let vectors = part * each..self.vectors().min((part + 1) * each);
             for (nth, vector) in vectors.enumerate() {
-                for (group, of_group) in of_groups(channels.clone(), group_out) {
-                    let x = self.framed(vector, group * group_in..(group + 1) * group_in, x, self.read);
-                    let of_group = group * group_out + of_group.start..group * group_out + of_group.end;
-                    let y = self.framed(vector, of_group.clone(), y, y_frame);
-                    for (product, sums) in sums.make_mut().chunks_exact_mut(of_share * self.lanes).enumerate() {
-                        for some in pieces(of_group.clone(), self.channels) {
-                            let (start, len) = ((some.start - channels.start) * row, some.len() * row);
-                            let of = Sums {
-                                of: self,
-                                x: &x,
-                                y: &y[(some.start - of_group.start) * y_frame.len() * self.lanes..],
-                                y_frame,
-                                at: product * wide,
-                                wide,
-                                taps: &taps,
-                                begins: nth == 0,
-                                sums: &mut sums[start * self.lanes..][..len * self.lanes],
-                            };
-                            match some.len() {
-                                1 => self.correlate::<1>(of),
-                                2 => self.correlate::<2>(of),
-                                3 => self.correlate::<3>(of),
-                                4 => self.correlate::<4>(of),
-                                5 => self.correlate::<5>(of),
-                                6 => self.correlate::<6>(of),
-                                7 => self.correlate::<7>(of),
-                                _ => self.correlate::<CHANNELS>(of),
-                            }
-                        }
-                    }
-                }
+                add(vector, &channels, nth == 0, sums.make_mut());
             }
             for (product, sums) in sums.chunks_exact(of_share * self.lanes).enumerate() {
                 let start = (part * products + product) * of_product + channels.start * row;
