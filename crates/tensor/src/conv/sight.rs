@@ -110,7 +110,7 @@ impl Sight {
     }
 }
 
-pub(super) fn gcd(a: usize, b: usize) -> usize {
+fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 

@@ -270,10 +270,31 @@ fn the_three_kernels_are_one_trilinear_form() {
     }
 }
 
+/// Checks that all three kernels have the same bits at every number of threads.
+fn assert_same_bits<const N: usize>(
+    rng: &mut StdRng,
+    input: &[usize],
+    weight: &[usize],
+    groups: usize,
+    sliding: Sliding<N>,
+) {
+    let geo = Geometry::convolution("test", input, weight, groups, sliding).unwrap();
+    for slot in [Slot::Input, Slot::Weight, Slot::Output] {
+        let [a, b] = slot.operands().map(|slot| -> Vec<f32> {
+            noise(rng, numel(&geo, slot)).into_iter().map(|v| v as f32).collect()
+        });
+        let results = [1, 2, 3, 7, 16].map(|threads| {
+            let result = with_threads(threads, || solved(&geo, slot, &a, &b)).unwrap();
+            result.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        });
+        assert!(results.iter().all(|bits| *bits == results[0]), "the {slot:?} of {geo:?}");
+    }
+}
+
 #[test]
 fn the_number_of_threads_does_not_change_a_bit() {
-    let mut rng = StdRng::seed_from_u64(3);
-    let same = Sliding::<2> { padding: [[1; 2]; 2], ..Default::default() };
+    let rng = &mut StdRng::seed_from_u64(3);
+    let same = Sliding { padding: [[1; 2]; 2], ..Default::default() };
     for (input, weight, groups) in [
         ([13, 5, 20, 20], [7, 5, 3, 3], 1),
         ([75, 6, 9, 10], [10, 3, 3, 3], 2),
@@ -285,17 +306,13 @@ fn the_number_of_threads_does_not_change_a_bit() {
         ([40, 6, 12, 12], [16, 6, 5, 5], 1),
         ([33, 6, 12, 12], [16, 6, 5, 5], 1), // whole vectors, and an image
     ] {
-        let geo = Geometry::convolution("test", &input, &weight, groups, same).unwrap();
-        for slot in [Slot::Input, Slot::Weight, Slot::Output] {
-            let [a, b] = slot.operands().map(|slot| -> Vec<f32> {
-                noise(&mut rng, numel(&geo, slot)).into_iter().map(|v| v as f32).collect()
-            });
-            let [one, two, three, more] = [1, 2, 3, 7].map(|threads| {
-                let result = with_threads(threads, || solved(&geo, slot, &a, &b)).unwrap();
-                result.into_iter().map(f32::to_bits).collect::<Vec<_>>()
-            });
-            assert!(one == two && two == three && three == more, "the {slot:?} of {geo:?}");
-        }
+        assert_same_bits(rng, &input, &weight, groups, same);
+    }
+    let deep = Sliding { stride: [1, 2, 1], padding: [[2, 0], [1, 1], [1, 2]], ..Default::default() };
+    for (input, weight, groups) in
+        [([47, 7, 4, 4, 6], [5, 7, 3, 2, 2], 1), ([16, 6, 5, 8, 9], [12, 1, 2, 3, 3], 6)]
+    {
+        assert_same_bits(rng, &input, &weight, groups, deep);
     }
 }
 

@@ -31,9 +31,9 @@ impl Frame {
         self.extents.iter().product()
     }
 
-    /// What it takes to bring an image into it, in simple operations.
+    /// What it takes to bring a channel of an image into it, in simple operations.
     pub(super) fn cost(&self) -> usize {
-        self.inner.iter().product::<usize>() * if self.lines.is_some() { 4 } else { 1 }
+        self.inner.iter().product::<usize>() * if self.lines.is_some() { 6 } else { 3 }
     }
 
     /// How far apart neighbours along each axis are.

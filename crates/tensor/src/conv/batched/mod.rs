@@ -23,7 +23,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::sight::{Run, Seen, Sight, gcd};
+use super::sight::{Run, Seen, Sight};
 use super::unfold::even;
 use super::{Geometry, PER_OPERATION, Slot, partial};
 use crate::par::{self, Shared};
@@ -50,7 +50,7 @@ const FAR: usize = 1 << 16;
 const DEPTH: usize = 1024;
 /// Partial sums of the weight that can be computed at the same time.
 const PARTS: usize = 4;
-/// Tasks for each thread that are so many that one more does not show.
+/// Tasks for each thread at most: more would not make them end more evenly.
 const MANY: usize = 4;
 
 /// A convolution of whole vectors of images.
@@ -244,8 +244,6 @@ impl Batched {
         // zeros.
         if !frame.is_full() || frame.lines.is_none() && images.len() < self.lanes {
             to.fill(0.0);
-        } else {
-            to[framed..].fill(0.0);
         }
         let from = &from[images.start * image..images.end * image];
         let (images, interleaved) = (images.len(), self.interleaved);
@@ -276,11 +274,12 @@ impl Batched {
             written: of_group,
         };
         let written = of_group * self.geo.groups;
-        let (image, taps) = (written * plane, self.kernel().iter().product::<usize>());
-        let multiplied = written * of_taps * taps * self.geo.out_plane() * self.lanes / PER_OPERATION;
-        let shares = self.shares(self.vectors(), multiplied, of_taps * self.geo.groups);
-        let by_channels = shares.min(written);
-        let by_lines = shares.div_ceil(by_channels).min(lines);
+        let image = written * plane;
+        // Taps and positions that see something through them.
+        let seen = plan.lines.iter().map(|lines| lines.iter().map(|seen| seen.count).sum::<usize>());
+        let of_line: usize = self.runs.iter().map(|run| run.seen.count * run.positions).sum();
+        let multiplied = written * of_taps * seen.product::<usize>() * of_line * self.lanes / PER_OPERATION;
+        let [by_channels, by_lines] = self.shares(self.vectors(), multiplied, lines);
         let shares = by_channels * by_lines;
         let shared = Shared::new(to);
         par::tasks(self.vectors() * shares, multiplied / shares, |task| {
@@ -327,22 +326,34 @@ impl Batched {
         });
     }
 
-    /// Into how many shares each of so many tasks is cut, so that all threads have as much to do; `multiplied` is what the
-    /// products of a vector cost. Each share makes the frames of the channels that it reads for itself, for what another
-    /// core has just written comes from its cache more slowly than it is made. Beyond a share for each group of channels,
-    /// frames are made more than once: there are only as many shares as that pays for.
-    fn shares(&self, tasks: usize, multiplied: usize, read: usize) -> usize {
-        /// What the products cost at least, in frames, where a thread that is done is to find some work of another's.
-        const CHEAP: usize = 16;
+    /// Into how many shares each of so many tasks is cut, by the channels that are written and by `lines`, so that the last
+    /// thread ends soonest; `multiplied` is what the products of a vector cost.
+    ///
+    /// Each share makes the frames of the channels that it reads for itself, for what another core has just written comes
+    /// from its cache more slowly than it is made. So shares of one group of channels make them again, and those with less
+    /// than a tile of channels load an element for fewer products.
+    fn shares(&self, tasks: usize, multiplied: usize, lines: usize) -> [usize; 2] {
         let threads = par::threads();
-        if tasks >= MANY * threads || self.vectors() * multiplied < par::GRAIN {
-            return 1;
+        if threads == 1 {
+            return [1, 1];
         }
-        let framing = (read * self.read.cost() * self.lanes).max(1);
-        let most = self.geo.groups * (multiplied / framing).max(1);
-        let even = threads / gcd(tasks, threads);
-        let several = (MANY * threads / (tasks * even)).min(most / (even * CHEAP)).max(1);
-        (even * several).min(most)
+        let ([read, written], groups) = (channels_of_group(&self.geo, self.slot), self.geo.groups);
+        let framing = match self.interleaved && self.read.is_bare() {
+            true => 0,
+            false => groups * read * self.read.cost() * self.lanes,
+        };
+        let written = groups * written;
+        let most = (MANY * threads / tasks).min(self.vectors() * multiplied / par::GRAIN);
+        let cuts = (1..=most.min(lines))
+            .flat_map(|lines| (1..=(most / lines).min(written)).map(move |channels| [channels, lines]));
+        let ends = |&[channels, lines]: &[usize; 2]| {
+            let each = written.div_ceil(channels);
+            let products = multiplied / (written * lines) * (each + each.div_ceil(self.channels));
+            let share = products + framing / channels.min(groups);
+            // A thread that is done waits for another: on average, for a part of a share.
+            share * (4 * (tasks * channels * lines).div_ceil(threads) + 1)
+        };
+        cuts.min_by_key(ends).unwrap_or([1, 1])
     }
 
     /// The taps in the order of the sums, `[groups, read, taps, written]`.
@@ -392,59 +403,44 @@ impl Batched {
         let row = group_in * taps.len();
         let of_product = written * row;
         let multiplied = of_product * y_frame.len() * self.lanes / PER_OPERATION;
-        // Adds what a vector's images have of the sums of some channels, a vector each, those of a product together.
-        let add = |vector: usize, channels: &Range<usize>, begins: bool, sums: &mut [f32]| {
-            let [mut x_frames, mut y_frames] = [Storage::EMPTY; 2];
-            for (group, of_group) in of_groups(channels.clone(), group_out) {
-                let (first, read) = (group * group_out, group * group_in..(group + 1) * group_in);
-                let some = first + of_group.start..first + of_group.end;
-                let x = self.framed(vector, read, x, self.read, &mut x_frames);
-                let y = self.framed(vector, some.clone(), y, y_frame, &mut y_frames);
-                let of_share = channels.len() * row * self.lanes;
-                for (product, sums) in sums.chunks_exact_mut(of_share).enumerate() {
-                    for few in pieces(some.clone(), self.channels) {
-                        let start = (few.start - channels.start) * row * self.lanes;
-                        let of = Sums {
-                            of: self,
-                            x,
-                            y: &y[(few.start - some.start) * y_frame.len() * self.lanes..],
-                            y_frame,
-                            at: product * wide,
-                            wide,
-                            taps: &taps,
-                            begins,
-                            sums: &mut sums[start..][..few.len() * row * self.lanes],
-                        };
-                        match few.len() {
-                            1 => self.correlate::<1>(of),
-                            2 => self.correlate::<2>(of),
-                            3 => self.correlate::<3>(of),
-                            4 => self.correlate::<4>(of),
-                            5 => self.correlate::<5>(of),
-                            6 => self.correlate::<6>(of),
-                            7 => self.correlate::<7>(of),
-                            _ => self.correlate::<CHANNELS>(of),
-                        }
-                    }
-                }
-            }
-        };
-        let shares = self.shares(parts, multiplied, geo.in_channels).min(written);
+        let [shares, _] = self.shares(parts, multiplied, 1);
         let mut totals = Storage::unspecified(parts * products * of_product);
         let shared = Shared::new(totals.make_mut());
         par::tasks(parts * shares, each * multiplied / shares, |task| {
             let (part, channels) = (task / shares, share(written, task % shares, shares));
-            let of_share = channels.len() * row;
-            let mut sums = Storage::unspecified(products * of_share * self.lanes);
             let vectors = part * each..self.vectors().min((part + 1) * each);
-            for (nth, vector) in vectors.enumerate() {
-                add(vector, &channels, nth == 0, sums.make_mut());
-            }
-            for (product, sums) in sums.chunks_exact(of_share * self.lanes).enumerate() {
-                let start = (part * products + product) * of_product + channels.start * row;
-                // SAFETY: the sums of some channels, which no other task has.
-                let totals = unsafe { shared.part(start, of_share) };
-                partial::add_lanes(self.level, sums, 1, totals);
+            // The sums of some channels, a vector each: of all, or, if they end with the vector they began with, of those
+            // at hand.
+            let kept = vectors.len() > 1;
+            let sums = products * row * self.lanes;
+            let mut sums = Storage::unspecified(sums * if kept { channels.len() } else { self.channels });
+            let [mut x_frames, mut y_frames] = [Storage::EMPTY; 2];
+            for vector in vectors.clone() {
+                for (group, of_group) in of_groups(channels.clone(), group_out) {
+                    let (first, read) = (group * group_out, group * group_in..(group + 1) * group_in);
+                    let x = self.framed(vector, read, x, self.read, &mut x_frames);
+                    for few in pieces(first + of_group.start..first + of_group.end, self.channels) {
+                        let y = self.framed(vector, few.clone(), y, y_frame, &mut y_frames);
+                        let len = few.len() * row;
+                        let start = if kept { (few.start - channels.start) * row * products } else { 0 };
+                        let sums = &mut sums.make_mut()[start * self.lanes..][..products * len * self.lanes];
+                        for (product, sums) in sums.chunks_exact_mut(len * self.lanes).enumerate() {
+                            let (at, begins) = (product * wide, vector == vectors.start);
+                            let taps = &taps;
+                            let of = Sums { of: self, x, y, y_frame, at, wide, taps, begins, sums };
+                            self.correlate(few.len(), of);
+                        }
+                        if vector + 1 < vectors.end {
+                            continue;
+                        }
+                        for (product, sums) in sums.chunks_exact(len * self.lanes).enumerate() {
+                            let start = (part * products + product) * of_product + few.start * row;
+                            // SAFETY: the sums of some channels, which no other task has.
+                            let totals = unsafe { shared.part(start, len) };
+                            partial::add_lanes(self.level, sums, 1, totals);
+                        }
+                    }
+                }
             }
         });
         let Some(minimal) = self.minimal else { return partial::add_parts(&totals, w) };
@@ -453,7 +449,20 @@ impl Batched {
         simd::vectorised(self.level, Gradient { minimal, from: &sums, to: w });
     }
 
-    fn correlate<const R: usize>(&self, of: Sums<'_>) {
+    fn correlate(&self, channels: usize, of: Sums<'_>) {
+        match channels {
+            1 => self.correlate_tiles::<1>(of),
+            2 => self.correlate_tiles::<2>(of),
+            3 => self.correlate_tiles::<3>(of),
+            4 => self.correlate_tiles::<4>(of),
+            5 => self.correlate_tiles::<5>(of),
+            6 => self.correlate_tiles::<6>(of),
+            7 => self.correlate_tiles::<7>(of),
+            _ => self.correlate_tiles::<CHANNELS>(of),
+        }
+    }
+
+    fn correlate_tiles<const R: usize>(&self, of: Sums<'_>) {
         match self.together {
             2 => simd::vectorised(self.level, Correlate::<R, 2>(of)),
             3 => simd::vectorised(self.level, Correlate::<R, 3>(of)),
@@ -485,4 +494,30 @@ fn pieces(all: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> 
 /// Every place below the extents, the last axis first.
 fn places([deep, high, wide]: [usize; 3]) -> impl Iterator<Item = [usize; 3]> {
     (0..deep).flat_map(move |d| (0..high).flat_map(move |h| (0..wide).map(move |w| [d, h, w])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Sliding, with_threads};
+
+    #[test]
+    fn a_vector_is_cut_so_that_the_last_thread_ends_soonest() {
+        let cut = |threads: usize, vectors: usize, groups: usize, multiplied: usize| {
+            let (input, weight) = ([16 * vectors, 12, 14, 14], [16, 12 / groups, 5, 5]);
+            let geo = Geometry::convolution("test", &input, &weight, groups, Sliding::<2>::default());
+            let of = Batched::new(&geo.unwrap(), Slot::Output, Level::Avx512).unwrap();
+            with_threads(threads, || of.shares(vectors, multiplied, 10)).unwrap()
+        };
+        let much = 1 << 20;
+        assert_eq!(cut(1, 1, 1, 64 * much), [1, 1]);
+        assert_eq!(cut(2, 1, 1, par::GRAIN), [1, 1], "too little for a second thread");
+        assert_eq!(cut(2, 1, 1, much), [2, 1], "channels before lines");
+        assert_eq!(cut(2, 2, 1, much), [1, 1], "a vector for each thread");
+        assert_eq!(cut(2, 3, 1, much), [2, 1]);
+        assert_eq!(cut(16, 15, 1, much), [1, 1], "one thread idle, but no frame made twice");
+        let [channels, lines] = cut(16, 1, 1, 64 * much);
+        assert!(channels > 1 && lines > 1 && channels * lines >= 16, "{channels} by {lines}");
+        assert_eq!(cut(4, 1, 4, 8 * par::GRAIN), [4, 1], "between groups");
+    }
 }
