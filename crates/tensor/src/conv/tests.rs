@@ -309,9 +309,11 @@ fn the_number_of_threads_does_not_change_a_bit() {
         assert_same_bits(rng, &input, &weight, groups, same);
     }
     let deep = Sliding { stride: [1, 2, 1], padding: [[2, 0], [1, 1], [1, 2]], ..Default::default() };
-    for (input, weight, groups) in
-        [([47, 7, 4, 4, 6], [5, 7, 3, 2, 2], 1), ([16, 6, 5, 8, 9], [12, 1, 2, 3, 3], 6)]
-    {
+    for (input, weight, groups) in [
+        ([47, 7, 4, 4, 6], [5, 7, 3, 2, 2], 1),
+        ([24, 3, 4, 20, 20], [5, 3, 3, 2, 2], 1),
+        ([16, 6, 5, 8, 9], [12, 1, 2, 3, 3], 6),
+    ] {
         assert_same_bits(rng, &input, &weight, groups, deep);
     }
 }

@@ -50,7 +50,7 @@ const FAR: usize = 1 << 16;
 const DEPTH: usize = 1024;
 /// Partial sums of the weight that can be computed at the same time.
 const PARTS: usize = 4;
-/// Tasks for each thread at most: more would not make them end more evenly.
+/// Tasks for each thread that cutting makes at most: more would not make them end more evenly.
 const MANY: usize = 4;
 
 /// A convolution of whole vectors of images.
@@ -240,8 +240,8 @@ impl Batched {
             *memory = Storage::unspecified(len);
         }
         let to = &mut memory.make_mut()[..len];
-        // Zeros where there is a border, or a lane is left without an image that is not written as the transform of
-        // zeros.
+        // Zeros for the border, and for lanes without an image; those of transformed lines are written as transforms of zeros.
+        debug_assert!(!frame.is_full() || frame.before[2] == 0);
         if !frame.is_full() || frame.lines.is_none() && images.len() < self.lanes {
             to.fill(0.0);
         }
@@ -275,10 +275,11 @@ impl Batched {
         };
         let written = of_group * self.geo.groups;
         let image = written * plane;
-        // Taps and positions that see something through them.
-        let seen = plan.lines.iter().map(|lines| lines.iter().map(|seen| seen.count).sum::<usize>());
-        let of_line: usize = self.runs.iter().map(|run| run.seen.count * run.positions).sum();
-        let multiplied = written * of_taps * seen.product::<usize>() * of_line * self.lanes / PER_OPERATION;
+        // Pairs of a tap and a position that sees something through it, across lines and along them.
+        let across = plan.lines.iter().map(|lines| lines.iter().map(|seen| seen.count).sum::<usize>());
+        let along: usize = self.runs.iter().map(|run| run.seen.count * run.positions).sum();
+        let pairs = across.product::<usize>() * along;
+        let multiplied = written * of_taps * pairs * self.lanes / PER_OPERATION;
         let [by_channels, by_lines] = self.shares(self.vectors(), multiplied, lines);
         let shares = by_channels * by_lines;
         let shared = Shared::new(to);
@@ -326,11 +327,11 @@ impl Batched {
         });
     }
 
-    /// Into how many shares each of so many tasks is cut, by the channels that are written and by `lines`, so that the last
-    /// thread ends soonest; `multiplied` is what the products of a vector cost.
+    /// Into how many shares each of so many tasks is cut, by the channels that are written and by their `lines`, so that the
+    /// last thread ends soonest; `multiplied` is what the products of a vector cost.
     ///
     /// Each share makes the frames of the channels that it reads for itself, for what another core has just written comes
-    /// from its cache more slowly than it is made. So shares of one group of channels make them again, and those with less
+    /// from its cache more slowly than it is made. Shares that read the same group each make its frames, and those with less
     /// than a tile of channels load an element for fewer products.
     fn shares(&self, tasks: usize, multiplied: usize, lines: usize) -> [usize; 2] {
         let threads = par::threads();
@@ -338,20 +339,23 @@ impl Batched {
             return [1, 1];
         }
         let ([read, written], groups) = (channels_of_group(&self.geo, self.slot), self.geo.groups);
-        let framing = match self.interleaved && self.read.is_bare() {
-            true => 0,
-            false => groups * read * self.read.cost() * self.lanes,
-        };
+        let in_place = self.interleaved && self.read.is_bare();
+        let framing = if in_place { 0 } else { groups * read * self.read.cost() * self.lanes };
         let written = groups * written;
-        let most = (MANY * threads / tasks).min(self.vectors() * multiplied / par::GRAIN);
-        let cuts = (1..=most.min(lines))
-            .flat_map(|lines| (1..=(most / lines).min(written)).map(move |channels| [channels, lines]));
-        let ends = |&[channels, lines]: &[usize; 2]| {
-            let each = written.div_ceil(channels);
-            let products = multiplied / (written * lines) * (each + each.div_ceil(self.channels));
-            let share = products + framing / channels.min(groups);
-            // A thread that is done waits for another: on average, for a part of a share.
-            share * (4 * (tasks * channels * lines).div_ceil(threads) + 1)
+        let most = (MANY * threads).min(self.vectors() * multiplied / par::GRAIN) / tasks;
+        // Between groups, or within each as often.
+        let along = |channels: &usize| channels.is_multiple_of(groups) || groups.is_multiple_of(*channels);
+        let cuts = (1..=most.min(lines)).flat_map(|by_lines| {
+            let by_channels = (1..=(most / by_lines).min(written)).filter(along);
+            by_channels.map(move |by_channels| [by_channels, by_lines])
+        });
+        let ends = |&[by_channels, by_lines]: &[usize; 2]| {
+            let (channels, of_lines) = (written.div_ceil(by_channels), lines.div_ceil(by_lines));
+            let loads = channels.div_ceil(self.channels);
+            let products = multiplied * of_lines / lines * (channels + loads) / written;
+            let share = products + framing / by_channels.min(groups);
+            // As many shares after each other, and the wait for another thread: a quarter of one.
+            share * (4 * (tasks * by_channels * by_lines).div_ceil(threads) + 1)
         };
         cuts.min_by_key(ends).unwrap_or([1, 1])
     }
@@ -409,35 +413,42 @@ impl Batched {
         par::tasks(parts * shares, each * multiplied / shares, |task| {
             let (part, channels) = (task / shares, share(written, task % shares, shares));
             let vectors = part * each..self.vectors().min((part + 1) * each);
-            // The sums of some channels, a vector each: of all, or, if they end with the vector they began with, of those
-            // at hand.
+            // A vector for each weight of the share; if it has one vector of images only, for those of a few channels, whose
+            // lanes are added up before the next few begin.
             let kept = vectors.len() > 1;
-            let sums = products * row * self.lanes;
-            let mut sums = Storage::unspecified(sums * if kept { channels.len() } else { self.channels });
+            let most = if kept { channels.len() } else { self.channels };
+            let mut sums = Storage::unspecified(most * products * row * self.lanes);
             let [mut x_frames, mut y_frames] = [Storage::EMPTY; 2];
             for vector in vectors.clone() {
+                let (begins, ends) = (vector == vectors.start, vector + 1 == vectors.end);
                 for (group, of_group) in of_groups(channels.clone(), group_out) {
                     let (first, read) = (group * group_out, group * group_in..(group + 1) * group_in);
                     let x = self.framed(vector, read, x, self.read, &mut x_frames);
                     for few in pieces(first + of_group.start..first + of_group.end, self.channels) {
                         let y = self.framed(vector, few.clone(), y, y_frame, &mut y_frames);
-                        let len = few.len() * row;
-                        let start = if kept { (few.start - channels.start) * row * products } else { 0 };
-                        let sums = &mut sums.make_mut()[start * self.lanes..][..products * len * self.lanes];
-                        for (product, sums) in sums.chunks_exact_mut(len * self.lanes).enumerate() {
-                            let (at, begins) = (product * wide, vector == vectors.start);
-                            let taps = &taps;
-                            let of = Sums { of: self, x, y, y_frame, at, wide, taps, begins, sums };
+                        let len = few.len() * row * self.lanes;
+                        let before = if kept { few.start - channels.start } else { 0 };
+                        let start = before * products * row * self.lanes;
+                        let of_few = sums.make_mut()[start..][..products * len].chunks_exact_mut(len);
+                        for (product, sums) in of_few.enumerate() {
+                            let of = Sums {
+                                of: self,
+                                x,
+                                y,
+                                y_frame,
+                                at: product * wide,
+                                wide,
+                                taps: &taps,
+                                begins,
+                                sums: &mut *sums,
+                            };
                             self.correlate(few.len(), of);
-                        }
-                        if vector + 1 < vectors.end {
-                            continue;
-                        }
-                        for (product, sums) in sums.chunks_exact(len * self.lanes).enumerate() {
-                            let start = (part * products + product) * of_product + few.start * row;
-                            // SAFETY: the sums of some channels, which no other task has.
-                            let totals = unsafe { shared.part(start, len) };
-                            partial::add_lanes(self.level, sums, 1, totals);
+                            if ends {
+                                let start = (part * products + product) * of_product + few.start * row;
+                                // SAFETY: the sums of some channels, which no other task has.
+                                let totals = unsafe { shared.part(start, few.len() * row) };
+                                partial::add_lanes(self.level, sums, 1, totals);
+                            }
                         }
                     }
                 }
@@ -514,6 +525,7 @@ mod tests {
         assert_eq!(cut(2, 1, 1, par::GRAIN), [1, 1], "too little for a second thread");
         assert_eq!(cut(2, 1, 1, much), [2, 1], "channels before lines");
         assert_eq!(cut(2, 2, 1, much), [1, 1], "a vector for each thread");
+        assert_eq!(cut(8, 8, 1, par::GRAIN / 2), [1, 1], "less than what is worth a thread");
         assert_eq!(cut(2, 3, 1, much), [2, 1]);
         assert_eq!(cut(16, 15, 1, much), [1, 1], "one thread idle, but no frame made twice");
         let [channels, lines] = cut(16, 1, 1, 64 * much);

@@ -43,8 +43,8 @@ impl<const R: usize, const S: usize> Vectorised for Correlate<'_, R, S> {
         let (plane, row) = (y_frame.len() * V::LANES, of.geo.group_in() * taps.len());
         assert!(x.len() >= of.geo.group_in() * len * V::LANES && y.len() >= R * plane);
         assert!(at + wide <= y_line && sums.len() == R * row * V::LANES && of.lanes == V::LANES);
-        // Neighbouring lines see much the same of x. As many whatever `R`, which depends on the number of threads: sums are
-        // in the order of these lines.
+        // Neighbouring lines see much the same of x. How many decides the order of the sums, if there are planes, and so
+        // must not depend on `R`, which the number of threads decides.
         let some = (NEAR / (deep * (of.channels + axes[1].stride) * wide * V::LANES)).max(1);
         for (start, c, tap) in (0..high).step_by(some).flat_map(|start| {
             let of_channel = move |c| (0..taps.len()).step_by(S).map(move |tap| (start, c, tap));
