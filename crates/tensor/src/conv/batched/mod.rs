@@ -231,7 +231,7 @@ impl Batched {
         let (image, images) = (from.len() / self.geo.batch, self.images(vector));
         let channel: usize = frame.inner.iter().product();
         if self.interleaved && frame.is_bare() {
-            let first = (images.start * image) + channels.start * channel * self.lanes;
+            let first = images.start * image + channels.start * channel * self.lanes;
             return &from[first..][..channels.len() * channel * self.lanes];
         }
         let framed = channels.len() * frame.len() * self.lanes;
@@ -298,16 +298,7 @@ impl Batched {
                     let find = |to, start, step| {
                         let lines = lines.clone();
                         let block = Block { plan: &plan, x, group, first, lines, bias, to, start, step };
-                        match channels {
-                            1 => simd::vectorised(self.level, Tiles::<1>(block)),
-                            2 => simd::vectorised(self.level, Tiles::<2>(block)),
-                            3 => simd::vectorised(self.level, Tiles::<3>(block)),
-                            4 => simd::vectorised(self.level, Tiles::<4>(block)),
-                            5 => simd::vectorised(self.level, Tiles::<5>(block)),
-                            6 => simd::vectorised(self.level, Tiles::<6>(block)),
-                            7 => simd::vectorised(self.level, Tiles::<7>(block)),
-                            _ => simd::vectorised(self.level, Tiles::<CHANNELS>(block)),
-                        }
+                        self.tiles(channels, block);
                     };
                     if self.interleaved {
                         find(&shared, images.start * image + start * self.lanes, plane * self.lanes);
@@ -325,6 +316,19 @@ impl Batched {
                 }
             }
         });
+    }
+
+    fn tiles(&self, channels: usize, block: Block<'_>) {
+        match channels {
+            1 => simd::vectorised(self.level, Tiles::<1>(block)),
+            2 => simd::vectorised(self.level, Tiles::<2>(block)),
+            3 => simd::vectorised(self.level, Tiles::<3>(block)),
+            4 => simd::vectorised(self.level, Tiles::<4>(block)),
+            5 => simd::vectorised(self.level, Tiles::<5>(block)),
+            6 => simd::vectorised(self.level, Tiles::<6>(block)),
+            7 => simd::vectorised(self.level, Tiles::<7>(block)),
+            _ => simd::vectorised(self.level, Tiles::<CHANNELS>(block)),
+        }
     }
 
     /// Into how many shares each of so many tasks is cut, by the channels that are written and by their `lines`, so that the
