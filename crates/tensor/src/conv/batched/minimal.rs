@@ -14,7 +14,8 @@
 //!
 //! Shmuel Winograd, "Arithmetic Complexity of Computations", 1980.
 
-use super::{Run, Seen, Slot, even};
+use super::super::sight::Seen;
+use super::{Run, Slot, even};
 use crate::simd::{Vector, Vectorised};
 use crate::window::Axis;
 

@@ -23,7 +23,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::sight::{Run, Seen, Sight};
+use super::sight::{Run, Sight};
 use super::unfold::even;
 use super::{Geometry, PER_OPERATION, Slot, partial};
 use crate::par::{self, Shared};
@@ -31,9 +31,9 @@ use crate::simd::{self, Level};
 use crate::storage::Storage;
 use crate::window::Axis;
 use frame::{Frame, LayOut, Restore};
-use minimal::{Cut, Gradient, Minimal, Taps};
-use sums::{Correlate, Sums};
-use tiles::{Block, Plan, Tiles};
+use minimal::{Cut, Gradient, Minimal};
+use sums::Correlation;
+use tiles::{Block, Plan};
 
 /// The most channels of a tile of results.
 const CHANNELS: usize = 8;
@@ -258,28 +258,12 @@ impl Batched {
 
     /// y from x and w, or x from w and y.
     fn convolve(&self, from: &[f32], w: &[f32], bias: Option<&[f32]>, to: &mut [f32]) {
-        let sights = self.geo.axes.map(|axis| Sight::new(axis, self.slot));
-        let extents = sights.map(|sight| sight.extents()[0]);
-        let every = |axis: usize| (0..extents[axis]).map(move |at| sights[axis].seen(at, 1));
-        let [of_taps, of_group] = channels_of_group(&self.geo, self.slot);
-        let plane: usize = extents.iter().product();
-        let lines = extents[0] * extents[1];
-        let plan = Plan {
-            of: self,
-            sights,
-            extents,
-            lines: [every(0).collect(), every(1).collect()],
-            weight: self.weights(w),
-            read: of_taps,
-            written: of_group,
-        };
+        let plan = Plan::new(self, w);
+        let ([of_taps, of_group], extents) = ([plan.read, plan.written], plan.extents);
+        let (lines, plane) = (extents[0] * extents[1], extents.iter().product::<usize>());
         let written = of_group * self.geo.groups;
         let image = written * plane;
-        // Pairs of a tap and a position that sees something through it, across lines and along them.
-        let across = plan.lines.iter().map(|lines| lines.iter().map(|seen| seen.count).sum::<usize>());
-        let along: usize = self.runs.iter().map(|run| run.seen.count * run.positions).sum();
-        let pairs = across.product::<usize>() * along;
-        let multiplied = written * of_taps * pairs * self.lanes / PER_OPERATION;
+        let multiplied = written * of_taps * plan.pairs() * self.lanes / PER_OPERATION;
         let [by_channels, by_lines] = self.shares(self.vectors(), multiplied, lines);
         let shares = by_channels * by_lines;
         let shared = Shared::new(to);
@@ -298,7 +282,7 @@ impl Batched {
                     let find = |to, start, step| {
                         let lines = lines.clone();
                         let block = Block { plan: &plan, x, group, first, lines, bias, to, start, step };
-                        self.tiles(channels, block);
+                        block.find(channels);
                     };
                     if self.interleaved {
                         find(&shared, images.start * image + start * self.lanes, plane * self.lanes);
@@ -316,19 +300,6 @@ impl Batched {
                 }
             }
         });
-    }
-
-    fn tiles(&self, channels: usize, block: Block<'_>) {
-        match channels {
-            1 => simd::vectorised(self.level, Tiles::<1>(block)),
-            2 => simd::vectorised(self.level, Tiles::<2>(block)),
-            3 => simd::vectorised(self.level, Tiles::<3>(block)),
-            4 => simd::vectorised(self.level, Tiles::<4>(block)),
-            5 => simd::vectorised(self.level, Tiles::<5>(block)),
-            6 => simd::vectorised(self.level, Tiles::<6>(block)),
-            7 => simd::vectorised(self.level, Tiles::<7>(block)),
-            _ => simd::vectorised(self.level, Tiles::<CHANNELS>(block)),
-        }
     }
 
     /// Into how many shares each of so many tasks is cut, by the channels that are written and by their `lines`, so that the
@@ -364,126 +335,31 @@ impl Batched {
         cuts.min_by_key(ends).unwrap_or([1, 1])
     }
 
-    /// The taps in the order of the sums, `[groups, read, taps, written]`.
-    fn weights(&self, w: &[f32]) -> Storage<f32> {
-        let (taps, [group_in, group_out]) = (self.geo.taps(), [self.geo.group_in(), self.geo.group_out()]);
-        let mut weight = Storage::unspecified(w.len());
-        let parts = weight.make_mut().chunks_exact_mut(group_in * group_out * taps);
-        for (part, w) in parts.zip(w.chunks_exact(group_in * group_out * taps)) {
-            if self.slot == Slot::Input {
-                for (to, from) in part.chunks_exact_mut(group_in * taps).zip(w.chunks_exact(group_in * taps))
-                {
-                    simd::transpose_slice(self.level, from, to, group_in);
-                }
-            } else {
-                simd::transpose_slice(self.level, w, part, group_out);
-            }
-        }
-        let Some(minimal) = self.minimal else { return weight };
-        let mut transformed = Storage::unspecified(w.len() / taps * self.kernel().iter().product::<usize>());
-        let ([_, channels], reversed) = (channels_of_group(&self.geo, self.slot), self.slot == Slot::Input);
-        let of = Taps { minimal, channels, reversed, from: &weight, to: transformed.make_mut() };
-        simd::vectorised(self.level, of);
-        transformed
-    }
-
     /// w from y and x: its sums over parts of the batch, added in order.
     fn weight(&self, y: &[f32], x: &[f32], w: &mut [f32]) {
-        let geo = &self.geo;
+        let plan = Correlation::new(self);
         let each = self.vectors().div_ceil(PARTS);
         let parts = self.vectors().div_ceil(each);
-        let extents = geo.axes.map(|axis| axis.output);
-        let plain = Frame { before: [0; 3], inner: extents, extents, lines: None };
-        // Products of a kind are sums of their own, of taps that see as many elements side by side.
-        let (y_frame, [deep, high, across], products, wide) = match self.minimal {
-            Some(minimal) => {
-                let [deep, high, products] = self.kernel();
-                (plain.cut(minimal, Cut::Tiles), [deep, high, 1], products, minimal.tiles)
-            }
-            None => (plain, self.kernel(), 1, extents[2]),
-        };
-        let steps = self.read.steps();
-        let taps: SmallVec<[usize; 64]> = places([deep, high, across])
-            .map(|at| (0..3).map(|i| at[i] * geo.axes[i].dilation * steps[i]).sum())
-            .collect();
-        let (group_in, group_out, written) = (geo.group_in(), geo.group_out(), geo.out_channels);
-        // The sums of a channel, and of a product.
-        let row = group_in * taps.len();
-        let of_product = written * row;
-        let multiplied = of_product * y_frame.len() * self.lanes / PER_OPERATION;
+        let written = self.geo.out_channels;
+        let of_product = written * plan.row();
+        let multiplied = of_product * plan.y_frame.len() * self.lanes / PER_OPERATION;
         let [shares, _] = self.shares(parts, multiplied, 1);
-        let mut totals = Storage::unspecified(parts * products * of_product);
+        let mut totals = Storage::unspecified(parts * plan.products * of_product);
         let shared = Shared::new(totals.make_mut());
         par::tasks(parts * shares, each * multiplied / shares, |task| {
             let (part, channels) = (task / shares, share(written, task % shares, shares));
             let vectors = part * each..self.vectors().min((part + 1) * each);
-            // A vector for each weight of the share; if it has one vector of images only, for those of a few channels, whose
-            // lanes are added up before the next few begin.
-            let kept = vectors.len() > 1;
-            let most = if kept { channels.len() } else { self.channels };
-            let mut sums = Storage::unspecified(most * products * row * self.lanes);
-            let [mut x_frames, mut y_frames] = [Storage::EMPTY; 2];
-            for vector in vectors.clone() {
-                let (begins, ends) = (vector == vectors.start, vector + 1 == vectors.end);
-                for (group, of_group) in of_groups(channels.clone(), group_out) {
-                    let (first, read) = (group * group_out, group * group_in..(group + 1) * group_in);
-                    let x = self.framed(vector, read, x, self.read, &mut x_frames);
-                    for few in pieces(first + of_group.start..first + of_group.end, self.channels) {
-                        let y = self.framed(vector, few.clone(), y, y_frame, &mut y_frames);
-                        let len = few.len() * row * self.lanes;
-                        let before = if kept { few.start - channels.start } else { 0 };
-                        let start = before * products * row * self.lanes;
-                        let of_few = sums.make_mut()[start..][..products * len].chunks_exact_mut(len);
-                        for (product, sums) in of_few.enumerate() {
-                            let of = Sums {
-                                of: self,
-                                x,
-                                y,
-                                y_frame,
-                                at: product * wide,
-                                wide,
-                                taps: &taps,
-                                begins,
-                                sums: &mut *sums,
-                            };
-                            self.correlate(few.len(), of);
-                            if ends {
-                                let start = (part * products + product) * of_product + few.start * row;
-                                // SAFETY: the sums of some channels, which no other task has.
-                                let totals = unsafe { shared.part(start, few.len() * row) };
-                                partial::add_lanes(self.level, sums, 1, totals);
-                            }
-                        }
-                    }
-                }
-            }
+            plan.add_up([y, x], vectors, channels, |product, channels, sums| {
+                let start = (part * plan.products + product) * of_product + channels.start * plan.row();
+                // SAFETY: the sums of some channels, which no other task has.
+                let totals = unsafe { shared.part(start, channels.len() * plan.row()) };
+                partial::add_lanes(self.level, sums, 1, totals);
+            });
         });
         let Some(minimal) = self.minimal else { return partial::add_parts(&totals, w) };
-        let mut sums = Storage::unspecified(products * of_product);
+        let mut sums = Storage::unspecified(plan.products * of_product);
         partial::add_parts(&totals, sums.make_mut());
         simd::vectorised(self.level, Gradient { minimal, from: &sums, to: w });
-    }
-
-    fn correlate(&self, channels: usize, of: Sums<'_>) {
-        match channels {
-            1 => self.correlate_tiles::<1>(of),
-            2 => self.correlate_tiles::<2>(of),
-            3 => self.correlate_tiles::<3>(of),
-            4 => self.correlate_tiles::<4>(of),
-            5 => self.correlate_tiles::<5>(of),
-            6 => self.correlate_tiles::<6>(of),
-            7 => self.correlate_tiles::<7>(of),
-            _ => self.correlate_tiles::<CHANNELS>(of),
-        }
-    }
-
-    fn correlate_tiles<const R: usize>(&self, of: Sums<'_>) {
-        match self.together {
-            2 => simd::vectorised(self.level, Correlate::<R, 2>(of)),
-            3 => simd::vectorised(self.level, Correlate::<R, 3>(of)),
-            4 => simd::vectorised(self.level, Correlate::<R, 4>(of)),
-            _ => simd::vectorised(self.level, Correlate::<R, 5>(of)),
-        }
     }
 }
 

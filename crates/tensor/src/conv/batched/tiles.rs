@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 
 use super::super::sight::{Seen, Sight};
-use super::Batched;
-use super::minimal::Results;
+use super::minimal::{Results, Taps};
+use super::{Batched, CHANNELS, Slot, channels_of_group};
 use crate::par::Shared;
 use crate::simd::{self, Vector, Vectorised};
 use crate::storage::Storage;
@@ -14,25 +14,63 @@ const PRODUCTS: usize = 512;
 
 /// What the blocks of a convolution have in common.
 pub(super) struct Plan<'a> {
-    pub(super) of: &'a Batched,
-    pub(super) sights: [Sight; 3],
+    of: &'a Batched,
+    sights: [Sight; 3],
     /// Of the results.
     pub(super) extents: [usize; 3],
     /// What each plane and line of the results sees.
-    pub(super) lines: [SmallVec<[Seen; 32]>; 2],
-    /// See [`Batched::weights`].
-    pub(super) weight: Storage<f32>,
+    lines: [SmallVec<[Seen; 32]>; 2],
+    /// The taps in the order of the sums, `[groups, read, taps, written]`, or what they are transformed to.
+    weight: Storage<f32>,
     /// Channels of each group that are read and written.
     pub(super) read: usize,
     pub(super) written: usize,
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
+    pub(super) fn new(of: &'a Batched, w: &[f32]) -> Self {
+        let sights = of.geo.axes.map(|axis| Sight::new(axis, of.slot));
+        let extents = sights.map(|sight| sight.extents()[0]);
+        let every = |axis: usize| (0..extents[axis]).map(move |at| sights[axis].seen(at, 1));
+        let lines = [every(0).collect(), every(1).collect()];
+        let [read, written] = channels_of_group(&of.geo, of.slot);
+        Self { of, sights, extents, lines, weight: weight(of, w), read, written }
+    }
+
+    /// Pairs of a tap and a position that sees something through it.
+    pub(super) fn pairs(&self) -> usize {
+        let across = self.lines.iter().map(|lines| lines.iter().map(|seen| seen.count).sum::<usize>());
+        let along: usize = self.of.runs.iter().map(|run| run.seen.count * run.positions).sum();
+        across.product::<usize>() * along
+    }
+
     /// Where a tap of the first channels stands in the weight.
     fn tap(&self, [deep, high, wide]: [usize; 3]) -> usize {
         let [_, high_taps, wide_taps] = self.of.kernel();
         ((deep * high_taps + high) * wide_taps + wide) * self.written
     }
+}
+
+/// The weight as [`Plan`] has it.
+fn weight(of: &Batched, w: &[f32]) -> Storage<f32> {
+    let (taps, [group_in, group_out]) = (of.geo.taps(), [of.geo.group_in(), of.geo.group_out()]);
+    let mut weight = Storage::unspecified(w.len());
+    let parts = weight.make_mut().chunks_exact_mut(group_in * group_out * taps);
+    for (part, w) in parts.zip(w.chunks_exact(group_in * group_out * taps)) {
+        if of.slot == Slot::Input {
+            for (to, from) in part.chunks_exact_mut(group_in * taps).zip(w.chunks_exact(group_in * taps)) {
+                simd::transpose_slice(of.level, from, to, group_in);
+            }
+        } else {
+            simd::transpose_slice(of.level, w, part, group_out);
+        }
+    }
+    let Some(minimal) = of.minimal else { return weight };
+    let mut transformed = Storage::unspecified(w.len() / taps * of.kernel().iter().product::<usize>());
+    let ([_, channels], reversed) = (channels_of_group(&of.geo, of.slot), of.slot == Slot::Input);
+    let taps = Taps { minimal, channels, reversed, from: &weight, to: transformed.make_mut() };
+    simd::vectorised(of.level, taps);
+    transformed
 }
 
 /// Some lines of some channels of results of the images of a vector.
@@ -52,8 +90,25 @@ pub(super) struct Block<'a> {
     pub(super) step: usize,
 }
 
+impl Block<'_> {
+    /// Finds the results of so many channels.
+    pub(super) fn find(self, channels: usize) {
+        let level = self.plan.of.level;
+        match channels {
+            1 => simd::vectorised(level, Tiles::<1>(self)),
+            2 => simd::vectorised(level, Tiles::<2>(self)),
+            3 => simd::vectorised(level, Tiles::<3>(self)),
+            4 => simd::vectorised(level, Tiles::<4>(self)),
+            5 => simd::vectorised(level, Tiles::<5>(self)),
+            6 => simd::vectorised(level, Tiles::<6>(self)),
+            7 => simd::vectorised(level, Tiles::<7>(self)),
+            _ => simd::vectorised(level, Tiles::<CHANNELS>(self)),
+        }
+    }
+}
+
 /// Tiles of `R` channels.
-pub(super) struct Tiles<'a, const R: usize>(pub(super) Block<'a>);
+struct Tiles<'a, const R: usize>(Block<'a>);
 
 impl<const R: usize> Vectorised for Tiles<'_, R> {
     type Output = ();
