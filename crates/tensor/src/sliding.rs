@@ -1,6 +1,8 @@
 //! Convolution, pooling and resampling of tensors: the shapes checked, the kernels called.
 
-use crate::conv::{Finish, Geometry, Slot, solve};
+use smallvec::SmallVec;
+
+use crate::conv::{Finish, Geometry, Slot, solve, solve_weight_and_bias};
 use crate::pool::{Divisor, Pooling, Unpooling, add_at, avg_pool, avg_pool_adjoint, max_pool, pick, put};
 use crate::resample::{Resampling, resample};
 use crate::{Element, Error, Float, Result, Shape, Tensor};
@@ -39,6 +41,27 @@ impl Geometry {
         }
         let operands = operands.map(Tensor::as_slice);
         Tensor::try_written("conv", shape, |result| solve(self, slot, operands, finish, result))
+    }
+
+    /// Solves for the weight, given the tensors in [`Slot::operands`], and adds up the output y by channel: the gradients of
+    /// a weight and of a bias. Where the kernel allows, y is read once for both.
+    ///
+    /// # Errors
+    /// As [`solve`](Self::solve).
+    #[track_caller]
+    pub fn solve_weight_and_bias<T: Float>(&self, [y, x]: [&Tensor<T>; 2]) -> Result<[Tensor<T>; 2]> {
+        for (operand, slot) in [y, x].into_iter().zip(Slot::Weight.operands()) {
+            expect_shape("conv", operand, &self.shape(slot))?;
+        }
+        let mut weight = Tensor::unspecified("conv", self.shape(Slot::Weight))?;
+        let mut bias = Tensor::unspecified("conv", [self.shape(Slot::Output)[1]].into())?;
+        let operands = [y.as_slice(), x.as_slice()];
+        if !solve_weight_and_bias(self, operands, weight.make_mut(), bias.make_mut()) {
+            solve(self, Slot::Weight, operands, &Finish::plus(None), weight.make_mut());
+            let others: SmallVec<[isize; 5]> = (0..y.rank() as isize).filter(|&axis| axis != 1).collect();
+            bias = y.sum(&others[..])?;
+        }
+        Ok([weight, bias])
     }
 }
 

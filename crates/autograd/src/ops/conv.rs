@@ -72,6 +72,12 @@ impl<T: Float> Plus<T> for Solve {
         (2..y.len()).for_each(|_| column.push(1));
         column
     }
+
+    /// Of a transposed convolution the bias is added to the input, and what it adds up is another slot.
+    fn pull_both(&self, a: &Tensor<T>, g: &Tensor<T>) -> Result<Option<[Tensor<T>; 2]>> {
+        let of_output = self.slot == Slot::Output;
+        of_output.then(|| self.geometry.solve_weight_and_bias([g, a])).transpose()
+    }
 }
 
 impl<T: Float> Var<T> {

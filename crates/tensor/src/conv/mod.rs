@@ -75,6 +75,18 @@ pub(crate) fn solve<T: Float>(
     finish.all(result, plane(geo, slot));
 }
 
+/// Solves for the weight, and overwrites `bias` with Σ y of each channel, if there is a kernel that finds both; answers
+/// whether there was.
+pub(crate) fn solve_weight_and_bias<T: Float>(
+    geo: &Geometry,
+    operands: [&[T]; 2],
+    weight: &mut [T],
+    bias: &mut [T],
+) -> bool {
+    let some = operands.iter().all(|operand| !operand.is_empty()) && !weight.is_empty();
+    some && T::solve_weight_and_bias(geo, operands, weight, bias)
+}
+
 /// Elements of a plane of what is solved for, the input or the output.
 fn plane(geo: &Geometry, slot: Slot) -> usize {
     if slot == Slot::Input { geo.in_plane() } else { geo.out_plane() }
@@ -93,6 +105,17 @@ pub trait Fast: Element {
         result: &mut [Self],
     ) -> bool {
         let _ = (geo, slot, operands, finish, result);
+        false
+    }
+
+    /// See [`solve_weight_and_bias`].
+    fn solve_weight_and_bias(
+        geo: &Geometry,
+        operands: [&[Self]; 2],
+        weight: &mut [Self],
+        bias: &mut [Self],
+    ) -> bool {
+        let _ = (geo, operands, weight, bias);
         false
     }
 
@@ -136,6 +159,21 @@ impl Fast for f32 {
             Way::Ragged(ragged) => ragged.solve(operands, finish, result),
             Way::Direct(direct) => direct.solve(operands, finish, result),
             Way::Product => return false,
+        }
+        true
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn solve_weight_and_bias(
+        geo: &Geometry,
+        [y, x]: [&[f32]; 2],
+        weight: &mut [f32],
+        bias: &mut [f32],
+    ) -> bool {
+        match &*Way::of(geo, Slot::Weight) {
+            Way::Winograd(winograd) => winograd.weight(y, x, weight, Some(bias)),
+            Way::Batched(batched) => batched.weight(y, x, weight, Some(bias)),
+            _ => return false,
         }
         true
     }

@@ -143,6 +143,36 @@ fn every_kernel_equals_the_sum_of_its_terms() {
 }
 
 #[test]
+fn a_bias_is_summed_with_the_weight_whatever_the_way() {
+    let mut rng = StdRng::seed_from_u64(19);
+    let winograd =
+        Geometry::convolution("test", &[9, 16, 9, 10], &[18, 16, 3, 3], 1, Sliding::<2>::default());
+    let lines = Geometry::convolution("test", &[70, 6, 9, 14], &[16, 6, 5, 5], 1, Sliding::<2>::default());
+    let interleaved = Geometry { batch: 64, ..*lines.as_ref().unwrap() }.interleaved(16);
+    for geo in geometries().into_iter().chain([winograd.unwrap(), lines.unwrap()]).chain(interleaved) {
+        let [y, x] = [Slot::Output, Slot::Input].map(|slot| {
+            let shape = geo.shape(slot);
+            Tensor::from_vec(noise(&mut rng, shape.numel()), shape).unwrap()
+        });
+        let plane = y.numel() / (geo.batch * geo.out_channels).max(1);
+        let of_channel = |k: usize| {
+            let planes = y.as_slice().chunks(plane.max(1)).skip(k).step_by(geo.out_channels);
+            planes.flatten().sum::<f64>()
+        };
+        let sums: Vec<f64> = (0..geo.out_channels).map(of_channel).collect();
+        let [w, bias] = geo.solve_weight_and_bias([&y, &x]).unwrap();
+        assert_eq!(w, geo.solve(Slot::Weight, [&y, &x]).unwrap());
+        assert_close(bias.as_slice().iter().copied(), &sums, 1e-11, || format!("the bias of {geo:?}"));
+        let [y, x] = [y.cast::<f32>(), x.cast::<f32>()];
+        let [w, bias] = geo.solve_weight_and_bias([&y, &x]).unwrap();
+        assert_eq!(w, geo.solve(Slot::Weight, [&y, &x]).unwrap());
+        let found = bias.as_slice().iter().map(|&sum| sum.into());
+        assert_close(found, &sums, 1e-3, || format!("the bias of {geo:?} in f32"));
+        assert!(geo.solve_weight_and_bias([&x, &y]).is_err() || x.shape() == y.shape());
+    }
+}
+
+#[test]
 fn interleaved_images_are_convolved_as_those_one_after_the_other() {
     let mut rng = StdRng::seed_from_u64(11);
     let sliding = |stride, dilation, padding| Sliding { stride, dilation, padding };
@@ -289,6 +319,11 @@ fn assert_same_bits<const N: usize>(
         });
         assert!(results.iter().all(|bits| *bits == results[0]), "the {slot:?} of {geo:?}");
     }
+    let [y, x] = [Slot::Output, Slot::Input]
+        .map(|slot| Tensor::from_vec(noise(rng, numel(&geo, slot)), geo.shape(slot)).unwrap().cast::<f32>());
+    let both = [1, 2, 3, 7, 16]
+        .map(|threads| with_threads(threads, || geo.solve_weight_and_bias([&y, &x]).unwrap()).unwrap());
+    assert!(both.iter().all(|gradients| *gradients == both[0]), "weight and bias of {geo:?}");
 }
 
 #[test]
@@ -536,7 +571,15 @@ fn assert_exact(
 #[cfg(target_arch = "x86_64")]
 const WINOGRAD: Algorithm = |geo, slot, level, operands, result| {
     let algorithm = winograd::Winograd::new(geo, slot, level);
-    algorithm.map(|algorithm| algorithm.solve(operands, &Finish::plus(None), result)).is_some()
+    algorithm
+        .map(|algorithm| {
+            algorithm.solve(operands, &Finish::plus(None), result);
+            if slot == Slot::Weight {
+                let [y, x] = operands;
+                assert_sums(geo, y, result, |w, bias| algorithm.weight(y, x, w, Some(bias)));
+            }
+        })
+        .is_some()
 };
 
 #[cfg(target_arch = "x86_64")]
@@ -548,8 +591,31 @@ const DIRECT: Algorithm = |geo, slot, level, operands, result| {
 #[cfg(target_arch = "x86_64")]
 const BATCHED: Algorithm = |geo, slot, level, operands, result| {
     let algorithm = batched::Batched::new(geo, slot, level);
-    algorithm.map(|algorithm| algorithm.solve(operands, None, result)).is_some()
+    algorithm
+        .map(|algorithm| {
+            algorithm.solve(operands, None, result);
+            if slot == Slot::Weight {
+                let [y, x] = operands;
+                assert_sums(geo, y, result, |w, bias| algorithm.weight(y, x, w, Some(bias)));
+            }
+        })
+        .is_some()
 };
+
+/// Checks that the weight is the same if a bias is wanted too, and that this is Σ y of each channel.
+#[cfg(target_arch = "x86_64")]
+fn assert_sums(geo: &Geometry, y: &[f32], weight: &[f32], solve: impl FnOnce(&mut [f32], &mut [f32])) {
+    let (mut w, mut bias) = (vec![f32::NAN; weight.len()], vec![f32::NAN; geo.out_channels]);
+    solve(&mut w, &mut bias);
+    assert_eq!(w, weight, "{geo:?}");
+    let plane = y.len() / geo.batch / geo.out_channels;
+    for (channel, &sum) in bias.iter().enumerate() {
+        let planes = || y.chunks_exact(plane).skip(channel).step_by(geo.out_channels).flatten();
+        let (exact, all) =
+            planes().fold((0.0, 0.0), |(sum, all), &y| (sum + f64::from(y), all + f64::from(y.abs())));
+        assert!((f64::from(sum) - exact).abs() < 1e-6 * all, "{sum} ≠ {exact} at {channel} of {geo:?}");
+    }
+}
 
 #[test]
 #[cfg(target_arch = "x86_64")]

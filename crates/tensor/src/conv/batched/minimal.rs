@@ -63,6 +63,9 @@ macro_rules! with_tile {
 }
 
 impl Minimal {
+    /// The product at the point 1: of the gradients of results, its factor is their sum.
+    pub(super) const ONES: usize = 1;
+
     /// The algorithms for an axis, where there are any: for three or five taps, side by side.
     pub(super) fn all(axis: Axis, slot: Slot) -> impl Iterator<Item = Self> + Clone {
         [EIGHT, EIGHT + 1].into_iter().filter_map(move |products| Self::new(axis, slot, products))

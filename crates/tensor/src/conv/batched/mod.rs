@@ -208,7 +208,7 @@ impl Batched {
     pub(super) fn solve(&self, [a, b]: [&[f32]; 2], bias: Option<&[f32]>, result: &mut [f32]) {
         match self.slot {
             Slot::Input => self.convolve(b, a, bias, result),
-            Slot::Weight => self.weight(a, b, result),
+            Slot::Weight => self.weight(a, b, result, None),
             Slot::Output => self.convolve(a, b, bias, result),
         }
     }
@@ -335,31 +335,35 @@ impl Batched {
         cuts.min_by_key(ends).unwrap_or([1, 1])
     }
 
-    /// w from y and x: its sums over parts of the batch, added in order.
-    fn weight(&self, y: &[f32], x: &[f32], w: &mut [f32]) {
-        let plan = Correlation::new(self);
+    /// w from y and x, and Σ y of each channel: sums over parts of the batch, added in order.
+    pub(super) fn weight(&self, y: &[f32], x: &[f32], w: &mut [f32], bias: Option<&mut [f32]>) {
+        let plan = Correlation::new(self, bias.is_some());
         let each = self.vectors().div_ceil(PARTS);
         let parts = self.vectors().div_ceil(each);
-        let written = self.geo.out_channels;
-        let of_product = written * plan.row();
-        let multiplied = of_product * plan.y_frame.len() * self.lanes / PER_OPERATION;
+        let multiplied = self.geo.out_channels * plan.row() * plan.y_frame.len() * self.lanes / PER_OPERATION;
         let [shares, _] = self.shares(parts, multiplied, 1);
-        let mut totals = Storage::unspecified(parts * plan.products * of_product);
+        let mut totals = Storage::unspecified(parts * plan.len());
         let shared = Shared::new(totals.make_mut());
         par::tasks(parts * shares, each * multiplied / shares, |task| {
-            let (part, channels) = (task / shares, share(written, task % shares, shares));
+            let part = task / shares;
             let vectors = part * each..self.vectors().min((part + 1) * each);
-            plan.add_up([y, x], vectors, channels, |product, channels, sums| {
-                let start = (part * plan.products + product) * of_product + channels.start * plan.row();
+            let channels = share(self.geo.out_channels, task % shares, shares);
+            plan.add_up([y, x], vectors, channels, |first, sums| {
                 // SAFETY: the sums of some channels, which no other task has.
-                let totals = unsafe { shared.part(start, channels.len() * plan.row()) };
+                let totals = unsafe { shared.part(part * plan.len() + first, sums.len() / self.lanes) };
                 partial::add_lanes(self.level, sums, 1, totals);
             });
         });
-        let Some(minimal) = self.minimal else { return partial::add_parts(&totals, w) };
-        let mut sums = Storage::unspecified(plan.products * of_product);
+        let mut sums = Storage::unspecified(plan.len());
         partial::add_parts(&totals, sums.make_mut());
-        simd::vectorised(self.level, Gradient { minimal, from: &sums, to: w });
+        let (of_weight, of_bias) = sums.split_at(plan.of_bias());
+        match self.minimal {
+            Some(minimal) => simd::vectorised(self.level, Gradient { minimal, from: of_weight, to: w }),
+            None => w.copy_from_slice(of_weight),
+        }
+        if let Some(bias) = bias {
+            bias.copy_from_slice(of_bias);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::frame::Frame;
-use super::minimal::Cut;
+use super::minimal::{Cut, Minimal};
 use super::{Batched, CHANNELS, of_groups, pieces, places};
 use crate::simd::{self, Vector, Vectorised};
 use crate::storage::Storage;
@@ -13,36 +13,44 @@ use crate::storage::Storage;
 /// Elements of the lines that are added up for all taps before the next ones: so few that they stay in the first-level
 /// cache.
 const NEAR: usize = 7 * 1024;
+/// Vectors that are added up side by side.
+const SIDE_BY_SIDE: usize = 4;
 
-/// What the sums of a weight have in common.
+/// What the sums of a weight, and those of a bias, have in common.
+///
+/// They follow each other: those of each kind of products, for each channel of results, and then a sum for each channel.
 pub(super) struct Correlation<'a> {
     of: &'a Batched,
+    /// Whether there is a bias.
+    biased: bool,
     /// How a channel of the results' gradient lies in memory.
     pub(super) y_frame: Frame,
     /// Kinds of products of transformed lines, each with sums of its own, and how many there are in a line, side by side;
     /// else one, of the positions.
-    pub(super) products: usize,
+    products: usize,
     wide: usize,
+    /// The kind whose factor of a tile is the sum of its positions.
+    ones: usize,
     /// The offset of each tap.
     taps: SmallVec<[usize; 64]>,
 }
 
 impl<'a> Correlation<'a> {
-    pub(super) fn new(of: &'a Batched) -> Self {
+    pub(super) fn new(of: &'a Batched, biased: bool) -> Self {
         let extents = of.geo.axes.map(|axis| axis.output);
         let plain = Frame { before: [0; 3], inner: extents, extents, lines: None };
-        let (y_frame, [deep, high, across], products, wide) = match of.minimal {
+        let (y_frame, [deep, high, across], products, wide, ones) = match of.minimal {
             Some(minimal) => {
                 let [deep, high, products] = of.kernel();
-                (plain.cut(minimal, Cut::Tiles), [deep, high, 1], products, minimal.tiles)
+                (plain.cut(minimal, Cut::Tiles), [deep, high, 1], products, minimal.tiles, Minimal::ONES)
             }
-            None => (plain, of.kernel(), 1, extents[2]),
+            None => (plain, of.kernel(), 1, extents[2], 0),
         };
         let steps = of.read.steps();
         let taps = places([deep, high, across])
             .map(|at| (0..3).map(|i| at[i] * of.geo.axes[i].dilation * steps[i]).sum())
             .collect();
-        Self { of, y_frame, products, wide, taps }
+        Self { of, biased, y_frame, products, wide, ones, taps }
     }
 
     /// Sums of a channel of results, of one kind of products.
@@ -50,21 +58,32 @@ impl<'a> Correlation<'a> {
         self.of.geo.group_in() * self.taps.len()
     }
 
-    /// Adds up y·x over some vectors of images for some channels of results, and hands on the sums of each kind of products
-    /// and of a few channels at a time, a vector for each weight.
+    /// Where those of the bias begin.
+    pub(super) fn of_bias(&self) -> usize {
+        self.products * self.of.geo.out_channels * self.row()
+    }
+
+    /// All sums.
+    pub(super) fn len(&self) -> usize {
+        self.of_bias() + if self.biased { self.of.geo.out_channels } else { 0 }
+    }
+
+    /// Adds up y·x, and y, over some vectors of images for some channels of results, and hands on the sums of a few channels
+    /// at a time, a vector for each, and the place of the first.
     pub(super) fn add_up(
         &self,
         [y, x]: [&[f32]; 2],
         vectors: Range<usize>,
         channels: Range<usize>,
-        mut hand_on: impl FnMut(usize, Range<usize>, &[f32]),
+        mut hand_on: impl FnMut(usize, &[f32]),
     ) {
         let of = self.of;
-        let (group_in, group_out, row) = (of.geo.group_in(), of.geo.group_out(), self.row() * of.lanes);
+        let (group_in, group_out, row) = (of.geo.group_in(), of.geo.group_out(), self.row());
         // Where there is one vector of images only, the sums of a few channels end before those of the next begin.
         let kept = vectors.len() > 1;
         let most = if kept { channels.len() } else { of.channels };
-        let mut sums = Storage::unspecified(most * self.products * row);
+        let of_channel = self.len() / of.geo.out_channels * of.lanes;
+        let mut sums = Storage::unspecified(most * of_channel);
         let [mut x_frames, mut y_frames] = [Storage::EMPTY; 2];
         for vector in vectors.clone() {
             let (begins, ends) = (vector == vectors.start, vector + 1 == vectors.end);
@@ -73,16 +92,66 @@ impl<'a> Correlation<'a> {
                 let x = of.framed(vector, read, x, of.read, &mut x_frames);
                 for few in pieces(first + of_group.start..first + of_group.end, of.channels) {
                     let y = of.framed(vector, few.clone(), y, self.y_frame, &mut y_frames);
-                    let len = few.len() * row;
                     let before = if kept { few.start - channels.start } else { 0 };
-                    let of_few = &mut sums.make_mut()[before * self.products * row..][..self.products * len];
-                    for (product, sums) in of_few.chunks_exact_mut(len).enumerate() {
+                    let sums = &mut sums.make_mut()[before * of_channel..][..few.len() * of_channel];
+                    let (products, bias) = sums.split_at_mut(few.len() * self.products * row * of.lanes);
+                    for (product, sums) in products.chunks_exact_mut(few.len() * row * of.lanes).enumerate() {
                         Sums { plan: self, x, y, at: product * self.wide, begins, sums }.find(few.len());
                         if ends {
-                            hand_on(product, few.clone(), sums);
+                            hand_on((product * of.geo.out_channels + few.start) * row, sums);
+                        }
+                    }
+                    if self.biased {
+                        simd::vectorised(of.level, Totals { plan: self, y, begins, sums: &mut *bias });
+                        if ends {
+                            hand_on(self.of_bias() + few.start, bias);
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Σ y over the positions of the images of a vector, for each of some channels of results.
+struct Totals<'a> {
+    plan: &'a Correlation<'a>,
+    /// These channels, in frames.
+    y: &'a [f32],
+    /// Whether these are the first images.
+    begins: bool,
+    /// A vector for each channel.
+    sums: &'a mut [f32],
+}
+
+impl Vectorised for Totals<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { plan: &Correlation { of, y_frame, wide, ones, .. }, y, begins, sums } = self;
+        assert!(of.lanes == V::LANES);
+        let (plane, line) = (y_frame.len() * V::LANES, y_frame.extents[2] * V::LANES);
+        for (y, sum) in y.chunks_exact(plane).zip(sums.chunks_exact_mut(V::LANES)) {
+            // SAFETY: the caller promises the instructions; every slice is of whole vectors.
+            unsafe {
+                // Side by side, so that additions do not wait for one another.
+                let mut totals = [V::zero(); SIDE_BY_SIDE];
+                let mut rest = if begins { V::zero() } else { V::load(sum.as_ptr()) };
+                for line in y.chunks_exact(line) {
+                    let line = &line[ones * wide * V::LANES..][..wide * V::LANES];
+                    let mut several = line.chunks_exact(SIDE_BY_SIDE * V::LANES);
+                    for several in several.by_ref() {
+                        for (i, total) in totals.iter_mut().enumerate() {
+                            *total = total.add(V::load(several.as_ptr().add(i * V::LANES)));
+                        }
+                    }
+                    for one in several.remainder().chunks_exact(V::LANES) {
+                        rest = rest.add(V::load(one.as_ptr()));
+                    }
+                }
+                let [a, b, c, d] = totals;
+                rest.add(a.add(b).add(c.add(d))).store(sum.as_mut_ptr());
             }
         }
     }

@@ -49,6 +49,11 @@ impl<'a> Matrices<'a> {
         (self.values[row * self.row + lane..].as_mut_ptr(), self.row, self.step)
     }
 
+    /// A row of the matrix of an element.
+    pub(super) fn lanes_of(&self, element: usize, row: usize) -> &[f32] {
+        &self.values[element * self.step + row * self.row..][..self.lanes]
+    }
+
     /// The first rows and columns of the matrix of an element.
     pub(super) fn matrix(&self, element: usize, rows: usize, cols: usize) -> MatRef<'_, f32> {
         let all = &self.values[element * self.step..];

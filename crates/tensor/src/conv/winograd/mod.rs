@@ -144,7 +144,7 @@ impl Winograd {
     pub(super) fn solve(&self, [a, b]: [&[f32]; 2], finish: &Finish<f32>, result: &mut [f32]) {
         match self.slot {
             Slot::Input => self.convolve(b, a, finish, result),
-            Slot::Weight => self.weight(a, b, result),
+            Slot::Weight => self.weight(a, b, result, None),
             Slot::Output => self.convolve(a, b, finish, result),
         }
     }

@@ -16,37 +16,51 @@ const TILES_OF_PART: usize = 128;
 pub(super) const TOGETHER: usize = 4;
 /// Partial sums of the weight that can be computed at the same time.
 const PARTS: usize = 8;
+/// The element at the point 1 along both axes: of AyAᵀ it is the sum of the tile.
+const ONES: usize = WINDOW + 1;
 
 impl Winograd {
-    /// w from y and x: its sums over parts of the tiles, added in order.
-    pub(super) fn weight(&self, y: &[f32], x: &[f32], w: &mut [f32]) {
+    /// w from y and x, and Σ y of each channel: sums over parts of the tiles, added in order.
+    pub(in crate::conv) fn weight(&self, y: &[f32], x: &[f32], w: &mut [f32], bias: Option<&mut [f32]>) {
         let blocks = self.blocks();
         let parts = (self.batch * self.tiles[0] * self.tiles[1] / TILES_OF_PART).clamp(1, PARTS.min(blocks));
         let each = blocks.div_ceil(parts);
         let parts = blocks.div_ceil(each);
-        let len = ELEMENTS * self.written.channels * self.read.lanes();
+        let of_weight = ELEMENTS * self.written.channels * self.read.lanes();
+        let len = of_weight + self.written.lanes();
         let mut sums = Storage::unspecified(parts * len);
         par::chunks(sums.make_mut(), len, |part, sum| {
             let blocks = part * each..blocks.min((part + 1) * each);
-            simd::vectorised(self.level, Correlate { of: self, blocks, x, y, sum });
+            let (weight, bias) = sum.split_at_mut(of_weight);
+            simd::vectorised(self.level, Correlate { of: self, blocks, x, y, weight, bias });
         });
+        if let Some(bias) = bias {
+            bias.fill(0.0);
+            for sum in sums.chunks_exact(len) {
+                bias.iter_mut().zip(&sum[of_weight..]).for_each(|(bias, sum)| *bias += sum);
+            }
+        }
         let row = self.read.channels * TAPS * TAPS;
         par::rows(w, row, row * ELEMENTS / LANES * parts, |first, w| {
             for (k, w) in w.chunks_exact_mut(row).enumerate() {
-                simd::vectorised(self.level, Taps { of: self, channel: first + k, sums: &sums, parts, w });
+                simd::vectorised(
+                    self.level,
+                    Taps { of: self, channel: first + k, sums: &sums, part: len, w },
+                );
             }
         });
     }
 }
 
-/// A partial sum of the weight's gradient: Σ AyAᵀ ⊙ BᵀxB over some blocks, `[written channels, lanes of the read
-/// ones]` for each element.
+/// Partial sums over some blocks: of the weight's gradient, Σ AyAᵀ ⊙ BᵀxB, `[written channels, lanes of the read ones]` for
+/// each element, and of the bias's, Σ y, for the lanes of the written channels.
 struct Correlate<'a> {
     of: &'a Winograd,
     blocks: Range<usize>,
     x: &'a [f32],
     y: &'a [f32],
-    sum: &'a mut [f32],
+    weight: &'a mut [f32],
+    bias: &'a mut [f32],
 }
 
 impl Vectorised for Correlate<'_> {
@@ -54,13 +68,14 @@ impl Vectorised for Correlate<'_> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { of: &Winograd { level, read, written, .. }, blocks, x, y, sum } = self;
+        let Self { of: &Winograd { level, read, written, .. }, blocks, x, y, weight, bias } = self;
         let most = self.of.tiles_of(blocks.start);
         let [mut a, mut b, mut strip] = self.of.memory(most, written.lanes()).map(Storage::unspecified);
         let mut windows = Matrices::apart(&mut a.make_mut(), most, read.lanes());
         let mut gradients = Matrices::apart(&mut b.make_mut(), most, written.lanes());
         let memory = strip.make_mut();
         let each = written.channels * read.lanes();
+        bias.fill(0.0);
         for block in blocks.clone() {
             // SAFETY: the caller promises the instructions.
             unsafe {
@@ -69,7 +84,10 @@ impl Vectorised for Correlate<'_> {
             }
             let tiles = self.of.tiles_of(block);
             let write = if block == blocks.start { Write::Overwrite } else { Write::Add };
-            for (element, sum) in sum.chunks_exact_mut(each).enumerate() {
+            for tile in 0..tiles {
+                bias.iter_mut().zip(gradients.lanes_of(ONES, tile)).for_each(|(bias, sum)| *bias += sum);
+            }
+            for (element, sum) in weight.chunks_exact_mut(each).enumerate() {
                 let a = gradients.matrix(element, tiles, written.channels);
                 let b = windows.matrix(element, tiles, read.channels);
                 let c = MatMut::with_stride(sum, written.channels, read.channels, read.lanes());
@@ -84,7 +102,8 @@ struct Taps<'a> {
     of: &'a Winograd,
     channel: usize,
     sums: &'a [f32],
-    parts: usize,
+    /// Elements of a part of the sums.
+    part: usize,
     w: &'a mut [f32],
 }
 
@@ -95,7 +114,8 @@ impl Vectorised for Taps<'_> {
     unsafe fn run<V: Vector>(self) {
         let (from, lanes) = (self.of.read.channels, self.of.read.lanes());
         let each = self.of.written.channels * lanes;
-        assert!(self.sums.len() == self.parts * ELEMENTS * each && self.channel < self.of.written.channels);
+        assert!(self.part >= ELEMENTS * each && self.channel < self.of.written.channels);
+        assert!(!self.sums.is_empty() && self.sums.len().is_multiple_of(self.part));
         for lane in (0..lanes).step_by(V::LANES) {
             let mut taps = [[0.0; LANES]; TAPS * TAPS];
             let to = taps.as_mut_ptr();
@@ -108,8 +128,8 @@ impl Vectorised for Taps<'_> {
                     #[inline(always)]
                     |i, j| {
                         let mut sum = V::load(first.add((i * WINDOW + j) * each));
-                        for part in 1..self.parts {
-                            sum = sum.add(V::load(first.add((part * ELEMENTS + i * WINDOW + j) * each)));
+                        for part in (self.part..self.sums.len()).step_by(self.part) {
+                            sum = sum.add(V::load(first.add(part + (i * WINDOW + j) * each)));
                         }
                         sum
                     },
