@@ -46,18 +46,17 @@ impl<T: Float, O: Plus<T>> Op<T, 3> for Biased<O> {
         [wants_a, wants_b, wants_bias]: [bool; 3],
     ) -> Result<[Option<Var<T>>; 3]> {
         let nothing_recorded = [a, g].iter().all(|var| var.tape().is_none());
-        if wants_b
-            && wants_bias
-            && nothing_recorded
-            && let Some(both) = self.0.pull_both(a.value(), g.value())?
-        {
-            let [to_a, _] = self.0.vjp([a, b], y, g, [wants_a, false])?;
-            let [to_b, to_bias] = both.map(|gradient| Some(Var::from(gradient)));
-            return Ok([to_a, to_b, to_bias]);
+        let both = if wants_b && wants_bias && nothing_recorded {
+            self.0.pull_both(a.value(), g.value())?
+        } else {
+            None
+        };
+        let [to_a, to_b] = self.0.vjp([a, b], y, g, [wants_a, wants_b && both.is_none()])?;
+        if let Some([to_b, to_bias]) = both {
+            return Ok([to_a, Some(to_b.into()), Some(to_bias.into())]);
         }
-        let [to_a, to_b] = self.0.vjp([a, b], y, g, [wants_a, wants_b])?;
         let to_bias = || g.sum_to(self.0.bias_among(bias.shape(), g.shape()))?.reshaped(bias.shape().clone());
-        Ok([to_a, to_b, if wants_bias { Some(to_bias()?) } else { None }])
+        Ok([to_a, to_b, wants_bias.then(to_bias).transpose()?])
     }
 
     fn reads(&self, [wants_a, wants_b, _]: [bool; 3]) -> Reads<3> {
