@@ -105,11 +105,11 @@ impl Pooling {
     /// its window covers.
     ///
     /// # Errors
-    /// If `g` has not the shape of the pooling's result.
+    /// If `g` has not the shape of the pooling's result, or there is no memory for the input's.
     #[track_caller]
     pub fn spread<T: Float>(&self, divisor: Divisor, g: &Tensor<T>) -> Result<Tensor<T>> {
         expect_shape("avg_pool", g, &self.output())?;
-        Ok(Tensor::written(self.input(), |gx| avg_pool_adjoint(self, divisor, g.as_slice(), gx)))
+        Tensor::try_written("avg_pool", self.input(), |gx| avg_pool_adjoint(self, divisor, g.as_slice(), gx))
     }
 }
 

@@ -43,13 +43,13 @@ impl<T: Element> Storage<T> {
 
     /// Whether the system grants memory for `len` elements.
     ///
-    /// A block of 1 GiB or more is asked for and given back at once, which costs a system call and touches no
+    /// A block of 16 MiB or more is asked for and given back at once, which costs a system call and touches no
     /// memory. Some systems grant more than they have and end the process that uses it, so that 1 TiB and more
     /// is not even asked for: training on a CPU has no use for such a tensor, while a wrong number among
     /// the extents soon makes one.
     #[inline]
     pub(crate) fn has_room(len: usize) -> bool {
-        const LARGE: usize = 1 << 30;
+        const LARGE: usize = 1 << 24;
         const TOO_LARGE: usize = 1 << 40;
         match len.checked_mul(size_of::<T>()) {
             Some(bytes) if bytes < LARGE => true,
@@ -146,7 +146,8 @@ unsafe impl<T: Element> Sync for Block<T> {}
 
 impl<T: Element> Block<T> {
     fn unspecified(len: usize) -> Self {
-        let bytes = len.checked_mul(size_of::<T>()).expect("a tensor's bytes fit the address space");
+        let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| bytes < isize::MAX as usize / 2);
+        let bytes = bytes.expect("a tensor's bytes fit the address space");
         let header = pool::take(bytes);
         // SAFETY: the block is exclusively ours, aligned, and at least a header long.
         unsafe {

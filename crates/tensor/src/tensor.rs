@@ -173,7 +173,7 @@ impl<T: Element> Tensor<T> {
     #[inline]
     fn assert_held(&self) {
         let held = !matches!(self.data, Storage::Empty) || self.numel() == 0;
-        assert!(held, "reading a value that the tape did not keep");
+        assert!(held, "reading a value that the tape did not keep: an operation's `reads` does not name it");
     }
 
     /// Whether no other tensor shares the elements, so that [`make_mut`](Self::make_mut) will not copy.

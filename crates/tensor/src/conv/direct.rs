@@ -101,25 +101,32 @@ impl Direct {
             Slot::Output | Slot::Weight => *geo,
         };
         let layout = Layout::new(&geo);
+        // Each extent can be counted, but perhaps not all of them together.
+        let extents = layout.extents.iter().chain(&layout.strides);
+        let laid_out = extents.fold(geo.in_channels.max(1), |len, &extent| len.saturating_mul(extent));
+        if laid_out > LAID_OUT {
+            return None;
+        }
         let [depth, height, width] = geo.axes;
         let [_, high, wide] = layout.extents;
         let places = ((depth.output - 1) * high + height.output - 1) * wide + width.output;
         let sum = geo.in_channels.checked_mul(geo.taps())?;
         let sums = if slot == Slot::Weight { geo.out_channels.checked_mul(sum * LANES)? } else { 0 };
-        let fits = geo.in_channels.checked_mul(layout.len())? <= LAID_OUT && sum <= DEPTH && sums <= SUMS;
-        if !fits || places.next_multiple_of(LANES) > 2 * geo.out_plane() {
+        if sum > DEPTH || sums > SUMS || places.next_multiple_of(LANES) > 2 * geo.out_plane() {
             return None;
         }
         let each = |extents: [usize; 3]| {
             let [deep, high, wide] = extents;
             (0..deep).flat_map(move |d| (0..high).flat_map(move |h| (0..wide).map(move |w| [d, h, w])))
         };
-        let taps = each(geo.axes.map(|axis| axis.kernel))
-            .map(|at| layout.at(std::array::from_fn(|i| at[i] * geo.axes[i].dilation)));
+        let taps: SmallVec<[usize; 32]> = each(geo.axes.map(|axis| axis.kernel))
+            .map(|at| layout.at(std::array::from_fn(|i| at[i] * geo.axes[i].dilation)))
+            .collect();
+        assert!(taps.iter().all(|tap| tap + places <= layout.len()), "a tap leaves the layout of {geo:?}");
         let lines = each([depth.input, height.input, 1])
             .map(|[d, h, _]| layout.at([depth.before + d, height.before + h, width.before]));
         let result_lines = each([depth.output, height.output, 1]).map(|[d, h, _]| (d * high + h) * wide);
-        let (taps, lines, result_lines) = (taps.collect(), lines.collect(), result_lines.collect());
+        let (lines, result_lines) = (lines.collect(), result_lines.collect());
         Some(Self { level, slot, geo, layout, taps, lines, result_lines, places })
     }
 

@@ -483,6 +483,19 @@ fn numbers_that_overflow_are_errors() {
     }
 }
 
+/// The padded plane has 3·0xAAAA_AAAA_AAAA_AAB0 places, which is 16 modulo 2⁶⁴.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn extents_whose_product_overflows_are_no_small_plane() {
+    let far = 0xAAAA_AAAA_AAAA_AAB0 - 16;
+    let sliding = Sliding { stride: [1; 2], dilation: [2, far], padding: [[0, 2], [0, far]] };
+    let geo = Geometry::convolution("test", &[1, 1, 1, 16], &[1, 1, 2, 2], 1, sliding).unwrap();
+    let (x, w) = ([1.0f32; 16], [1.0f32; 4]);
+    assert_eq!(solved(&geo, Slot::Output, &x, &w), [1.0; 16]);
+    assert_eq!(solved(&geo, Slot::Input, &w, &x), [1.0; 16]);
+    assert_eq!(solved(&geo, Slot::Weight, &x, &x), [16.0, 0.0, 0.0, 0.0]);
+}
+
 #[test]
 fn every_position_is_finished_by_its_channel_whatever_the_way() {
     let mut rng = StdRng::seed_from_u64(13);

@@ -33,7 +33,8 @@ impl Way {
     /// The fastest way. A step is made of a few convolutions again and again, and to weigh the ways of a small one takes a
     /// good part of the time that it takes itself.
     pub(super) fn of(geo: &Geometry, slot: Slot) -> Rc<Self> {
-        WAYS.with_borrow_mut(|ways| {
+        let remembered = WAYS.try_with(|ways| {
+            let ways = &mut *ways.borrow_mut();
             let known = ways.iter().position(|(known, of, _)| *of == slot && known == geo);
             let (.., way) = match known {
                 Some(at) if at + 1 == ways.len() => &ways[at],
@@ -50,7 +51,9 @@ impl Way {
                 }
             };
             Rc::clone(way)
-        })
+        });
+        // A thread that is about to end remembers nothing any more.
+        remembered.unwrap_or_else(|_| Rc::new(Self::find(geo, slot)))
     }
 
     fn find(geo: &Geometry, slot: Slot) -> Self {

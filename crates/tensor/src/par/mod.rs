@@ -89,7 +89,9 @@ fn with_team<R>(team: Arc<Team>, f: impl FnOnce() -> R) -> R {
 
 /// Calls `f` with this thread's team.
 fn team<R>(f: impl FnOnce(&Team) -> R) -> R {
-    match OWN.with_borrow(Option::clone) {
+    // A thread that is about to end, and drops what it has of its own, gets no help any more.
+    let own = OWN.try_with(|own| own.borrow().clone()).unwrap_or_else(|_| Some(Arc::new(Team::new(1))));
+    match own {
         Some(team) => f(&team),
         None => f(TEAM.get_or_init(|| Arc::new(Team::new(default_threads())))),
     }
@@ -253,6 +255,27 @@ mod tests {
         assert_eq!(shares(64, 301_056, 1), (30_106, 10), "fewer tasks than threads");
         assert_eq!(shares(2, 5, GRAIN / 2), (1, 5), "few things, one by one");
         assert_eq!(shares(2, 7, usize::MAX), (1, 7));
+    }
+
+    #[test]
+    fn kernels_work_while_a_thread_drops_what_it_has_of_its_own() {
+        use crate::{Geometry, Sliding, Slot, Tensor};
+        struct Last;
+        impl Drop for Last {
+            fn drop(&mut self) {
+                let x = Tensor::<f32>::ones([8, 3, 100, 100]).unwrap();
+                let w = Tensor::ones([4, 3, 3, 3]).unwrap();
+                let geo = Geometry::convolution("test", x.shape(), w.shape(), 1, Sliding::<2>::default());
+                assert_eq!(geo.unwrap().solve(Slot::Output, [&x, &w]).unwrap().as_slice()[0], 27.0);
+            }
+        }
+        thread_local!(static LAST: Last = const { Last });
+        // Dropped after what kernels keep for a thread, because it was there before.
+        let kernels = || {
+            LAST.with(|_| ());
+            drop(Last);
+        };
+        std::thread::spawn(kernels).join().unwrap();
     }
 
     #[test]

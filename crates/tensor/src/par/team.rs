@@ -121,9 +121,12 @@ impl Team {
         wait_until(|| shared.state.load(Ordering::Acquire) & State::MEMBERS == 0);
         // Taken in any case, lest the next job find it.
         let theirs = shared.take_panic();
-        let panic = outcome.err().or(theirs);
         self.busy.store(false, Ordering::Release);
-        if let Some(panic) = panic {
+        if let Err(panic) = outcome {
+            std::mem::forget(theirs);
+            resume_unwind(panic);
+        }
+        if let Some(panic) = theirs {
             resume_unwind(panic);
         }
     }
@@ -194,7 +197,7 @@ impl Shared {
             (tasks, &*work)
         };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work_off(thread, tasks, work))) {
-            *self.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(panic);
+            self.keep_panic(panic);
         }
     }
 
@@ -206,6 +209,15 @@ impl Shared {
             std::thread::park();
         }
         self.asleep.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Keeps a panic, if it is the first. What others carry is leaked: to drop it may panic, and end this member.
+    fn keep_panic(&self, panic: Box<dyn Any + Send>) {
+        let mut kept = self.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match *kept {
+            None => *kept = Some(panic),
+            Some(_) => std::mem::forget(panic),
+        }
     }
 
     fn take_panic(&self) -> Option<Box<dyn Any + Send>> {
@@ -288,6 +300,33 @@ mod tests {
             }
         });
         assert_eq!(count.load(Ordering::Relaxed), 4 * 64);
+    }
+
+    #[test]
+    fn what_a_panic_carries_may_panic_when_it_is_dropped() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                if !std::thread::panicking() {
+                    panic!("dropped");
+                }
+            }
+        }
+        let team = Team::new(4);
+        for _ in 0..3 {
+            let all_at_once = || {
+                team.run(4, &|_| {
+                    std::thread::sleep(Duration::from_millis(5));
+                    std::panic::panic_any(Bomb);
+                });
+            };
+            std::mem::forget(catch_unwind(AssertUnwindSafe(all_at_once)).unwrap_err());
+            let done = AtomicUsize::new(0);
+            team.run(16, &|_| {
+                done.fetch_add(1, Ordering::Relaxed);
+            });
+            assert_eq!(done.into_inner(), 16);
+        }
     }
 
     #[test]

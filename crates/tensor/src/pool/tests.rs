@@ -406,6 +406,10 @@ fn numbers_that_overflow_are_errors() {
         assert!(far.is_err() || far.unwrap().output() == [1, 1, 1]);
         assert!(Pooling::adaptive("adaptive_max_pool1d", &[1, 1, 5], [huge]).is_err());
     }
+    let vast = Pooling::adaptive("test", &[1, 1, 1 << 29, 1 << 28], [1, 1]).unwrap();
+    let error =
+        vast.spread(Divisor::IncludePadding, &Tensor::<f32>::ones([1, 1, 1, 1]).unwrap()).unwrap_err();
+    assert_eq!(error.fact(), "there is no memory for shape [1, 1, 536870912, 268435456] of f32");
 }
 
 /// Against a search through all windows.

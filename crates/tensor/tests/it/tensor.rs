@@ -80,7 +80,10 @@ fn what_is_kept_as_a_shape_only_is_never_read_or_written() {
     let x = Tensor::<f32>::shape_only([2, 3].into());
     let read = std::panic::catch_unwind(|| x.as_slice().len());
     let written = std::panic::catch_unwind(|| x.clone().make_mut().len());
-    assert_eq!([text(read), text(written)], ["reading a value that the tape did not keep"; 2]);
+    assert_eq!(
+        [text(read), text(written)],
+        ["reading a value that the tape did not keep: an operation's `reads` does not name it"; 2]
+    );
     assert_eq!(Tensor::<f32>::shape_only([0, 3].into()).as_slice(), []);
 }
 
