@@ -4,35 +4,37 @@
     python3 benches/compare.py --build                            # builds the peers in Rust first
     python3 benches/compare.py --threads 1 --rounds 5 train. infer.
 
-The peers take turns: in each round every workload is run on one peer after the other, the first of them another in every
-round, each run in a process of its own. A run in which *other* processes took more than 15 % of a core (busy time of
-/proc/stat less the CPU time of the run) is left out. A figure is the median over the runs that are left, of each run's
-median step; the least disturbed run, marked ~ and not compared, where none is left.
+The peers take turns: in each round every workload is run on one peer after the other, the first of them another in
+every round, each run in a process of its own. A run is left out if *other* processes took more than 15 % of a core
+while its steps were timed (busy time of /proc/stat less the CPU time of the run; what a hypervisor stole counts as
+theirs). A figure is the median over the runs that are left, of each run's median step; the least disturbed run, marked
+~ and not compared, where none is left.
 
-A run waits for a quiet moment, but not for long. Every run is written to OUT/runs.csv at once. Called again with the same
-OUT, the script runs what is missing or was disturbed and then makes the table of all of it; with --rounds 0 it only makes
-the table and the picture, OUT/threads-N.md and .png.
+A run waits for a quiet moment, but not for long. Every run is written to OUT/runs.csv at once, those of this library
+with RETROGRAD_SIMD and a hash of the program. Called again with the same OUT, the script runs what is missing or was
+disturbed and then makes the table of all of it, of this program and setting; with --rounds 0 it only makes the table,
+of the program that was run last, and the picture: OUT/threads-N.md and .png. The exit code is 1 if a run failed, 130
+if the script was interrupted.
 
 Python 3.10 and its standard library; matplotlib for the picture, torch for the PyTorch peers, numpy for openblas.
 """
 
 import argparse
 import csv
-import datetime
+import hashlib
 import json
 import os
-import resource
+import platform
 import shlex
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import NamedTuple
+
+from runs import load, quiet, run, say, typed, wait_for_quiet
 
 HERE = Path(__file__).resolve().parent
-# The most that other processes may take during a run, in cores.
-QUIET = 0.15
-COLUMNS = ["round", "peer", "threads", "workload", "median_ms", "p10_ms", "iterations", "peak_rss_mb", "others", "date"]
 PEERS = {  # name: options of pytorch.py, or None
     "retrograd": None,
     "pytorch": [],
@@ -48,18 +50,14 @@ PYTORCH = ["pytorch", "pytorch-cl", "pytorch-compile"]
 CARGO = ["burn", "candle", "gemm"]  # projects of their own
 
 
-def say(*words):
-    print(*words, file=sys.stderr, flush=True)
-
-
 # --- peers ---------------------------------------------------------------------------------------------------------
 
 
-def commands(wanted, python, build):
+def commands(given, bench):
     """The command of each peer that is there, to which the names of workloads are added."""
     found = {}
-    for peer in wanted:
-        command, missing = find(peer, python, build)
+    for peer in given.peers:
+        command, missing = ([bench, "--csv"], None) if peer == "retrograd" else find(peer, given.python, given.build)
         if missing:
             say(f"{peer} is left out: {missing}")
         else:
@@ -68,14 +66,12 @@ def commands(wanted, python, build):
 
 
 def find(peer, python, build):
-    if peer == "retrograd":
-        return [retrograd(), "--csv"], None
     if peer in CARGO:
         folder = HERE / "peers" / peer
         if build:
             say(f"building {peer}")
             environment = os.environ | {"RUSTFLAGS": "-C target-cpu=native"}
-            build = ["cargo", "build", "--release", "--quiet"]
+            build = ["cargo", "build", "--release", "--quiet", "--target-dir", "target"]
             if subprocess.run(build, cwd=folder, env=environment).returncode:
                 return None, "it does not build"
         program = folder / "target" / "release" / f"{peer}-peer"
@@ -101,117 +97,104 @@ def retrograd():
 # --- runs ----------------------------------------------------------------------------------------------------------
 
 
-def busy_seconds():
-    """The CPU time that all processes took since the start, of all cores, or None where the system does not say."""
-    try:
-        with open("/proc/stat") as file:
-            user, nice, system, _idle, _wait, irq, softirq, steal = map(int, file.readline().split()[1:9])
-    except OSError:
-        return None
-    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+class Runs(NamedTuple):
+    """The rows that a table is made of, how many rounds of runs there should be, and what went wrong."""
+
+    rows: list
+    rounds: int
+    planned: int
+    missing: int
+    failed: list
+    interrupted: bool
+
+    def exit_code(self):
+        if self.failed:
+            say("failed: " + ", ".join(f"{workload} on {peer}" for peer, workload in self.failed))
+        return 130 if self.interrupted else int(bool(self.failed))
 
 
-def own_seconds():
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
-
-
-def wait_for_quiet(patience):
-    """Waits until others leave the cores alone, but no longer than so many seconds."""
-    end = time.monotonic() + patience
-    while busy_seconds() is not None and time.monotonic() < end:
-        begin, busy, own = time.monotonic(), busy_seconds(), own_seconds()
-        time.sleep(0.5)
-        if busy_seconds() - busy - own_seconds() + own <= QUIET * (time.monotonic() - begin):
-            return
-
-
-def run(command, workload, threads, timeout):
-    """The row of one run without its key; the figures are empty where the peer does not have the workload."""
-    variables = ["RAYON", "OMP", "MKL", "OPENBLAS"]
-    environment = os.environ | {f"{variable}_NUM_THREADS": str(threads) for variable in variables}
-    begin, busy, own = time.monotonic(), busy_seconds(), own_seconds()
-    done = subprocess.run([*command, workload], env=environment, capture_output=True, text=True, timeout=timeout)
-    if done.returncode:
-        raise subprocess.SubprocessError(done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}")
-    others = 0.0
-    if busy is not None:
-        others = max(0.0, (busy_seconds() - busy - own_seconds() + own) / (time.monotonic() - begin))
-    rows = [row for row in csv.DictReader(done.stdout.splitlines()) if row["workload"] == workload]
-    row = rows[0] if rows else {"workload": workload}
-    return row | {"others": f"{others:.2f}", "date": f"{datetime.date.today()}"}
-
-
-def load(file):
-    if not file.exists():
-        return []
-    with open(file, newline="") as lines:
-        return [row for row in csv.DictReader(lines) if row["date"]]  # not one that was cut off
-
-
-def quiet(row):
-    return float(row["others"]) <= QUIET
-
-
-def collect(peers, workloads, given, file):
-    """Runs what is not yet in the file, quietly, and gives all the rows of it."""
-    threads = given.threads
-    rows = load(file)
-    key = lambda row: (int(row["round"]), row["peer"], int(row["threads"]), row["workload"])
-    done = {key(row) for row in rows if quiet(row) or not row["median_ms"]}
-    names, failed = list(peers), set()
-    plan = [
-        (number, names[(number + turn) % len(names)], threads, workload)
-        for number in range(given.rounds)
+def plan(peers, workloads, rounds):
+    """The keys of the runs, in order."""
+    return [
+        (number, peers[(number + turn) % len(peers)], workload)
+        for number in range(rounds)
         for workload in workloads
-        for turn in range(len(names))
+        for turn in range(len(peers))
     ]
-    plan = [each for each in plan if each not in done]
-    new = not file.exists()
+
+
+def key(row):
+    return row["round"], row["peer"], row["workload"]
+
+
+def collect(given, workloads, bench, file):
+    """Runs what is not yet in the file, quietly."""
+    peers = commands(given, bench) if given.rounds or given.build else {}
+    simd = os.environ.get("RETROGRAD_SIMD", "")
+    build = hashlib.sha256(Path(bench).read_bytes()).hexdigest()[:8]
+    rows = [row for row in load(file) if row["threads"] == given.threads]
+    rows = [row for row in rows if row["workload"] in workloads and row["peer"] in given.peers]
+    if not given.rounds:  # what was run last, whatever the sources are now
+        build = next((row["build"] for row in reversed(rows) if row["build"] and row["simd"] == simd), build)
+    variant = lambda peer: (simd, build) if peer == "retrograd" else ("", "")
+    rows = [row for row in rows if (row["simd"], row["build"]) == variant(row["peer"])]
+    there = {key(row): row["date"] for row in rows if quiet(row) or not row["median_ms"]}
+    if there:
+        say(f"{len(there)} run{'s' * (len(there) > 1)} reused, the first of {min(there.values())}")
+    left = [each for each in plan(list(peers), workloads, given.rounds) if each not in there]
+    failed, heard, interrupted = [], set(), False
     with open(file, "a", newline="") as output:
-        writer = csv.DictWriter(output, COLUMNS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        for count, (number, peer, _, workload) in enumerate(plan, 1):
-            where = f"{count}/{len(plan)} round {number} {workload} {peer}"
+        writer = csv.writer(output, lineterminator="\n")
+        for count, (number, peer, workload) in enumerate(left, 1):
+            where = f"{count}/{len(left)} round {number} {workload} {peer}"
             if (peer, workload) in failed:
                 continue
             try:
                 wait_for_quiet(given.patience)
-                row = run(peers[peer], workload, threads, given.timeout)
+                measured, said = run(peers[peer], workload, given.threads, given.timeout)
+                texts = [str(number), peer, *variant(peer), str(given.threads), workload, *measured]
+                row = typed(texts)
             except KeyboardInterrupt:
                 say("interrupted; call again with the same --out to go on")
+                interrupted = True
                 break
-            except subprocess.SubprocessError as error:
-                failed.add((peer, workload))
+            except (subprocess.SubprocessError, ValueError) as error:
+                failed.append((peer, workload))
                 say(f"{where}: {error}")
                 continue
-            row |= {"round": number, "peer": peer, "threads": threads}
-            writer.writerow(row)
+            rows.append(row)
+            writer.writerow(texts)
             output.flush()
-            time_ms = f"{float(row['median_ms']):.4g} ms" if row.get("median_ms") else "–"
+            time_ms = f"{row['median_ms']:.4g} ms" if row["median_ms"] else "–"
             say(f"{where}: {time_ms}" + ("" if quiet(row) else f" (disturbed: others took {row['others']} cores)"))
-    return load(file)
+            if row["median_ms"] and said and said not in heard:
+                heard.add(said)
+                say(f"{peer}: {said}")
+    rounds = max([given.rounds, *(1 + row["round"] for row in rows)])
+    known = {row["peer"] for row in rows} | (peers.keys() if given.rounds else set())
+    planned = plan([peer for peer in given.peers if peer in known], workloads, rounds)
+    return Runs(rows, rounds, len(planned), len(set(planned) - set(map(key, rows))), failed, interrupted)
 
 
 # --- figures -------------------------------------------------------------------------------------------------------
 
 
-def figures(rows, threads, column="median_ms"):
+def figures(rows, column="median_ms"):
     """{workload: {peer: (value, was quiet)}}, workloads in the order in which they were first run."""
     cells = {}
     for row in rows:
-        if int(row["threads"]) == threads and row["median_ms"]:
+        if row["median_ms"]:
             cells.setdefault(row["workload"], {}).setdefault(row["peer"], []).append(row)
     table = {}
     for workload, runs_of in cells.items():
         table[workload] = {}
         for peer, runs in runs_of.items():
-            left = [run for run in runs if quiet(run)] or [min(runs, key=lambda run: float(run["others"]))]
+            left = [run for run in runs if quiet(run)] or [min(runs, key=lambda run: run["others"])]
             if column == "peak_rss_mb":  # others do not change it
                 left = runs
-            value = statistics.median(float(run[column]) for run in left if run[column])
-            table[workload][peer] = value, column == "peak_rss_mb" or quiet(left[0])
+            values = [run[column] for run in left if run[column]]
+            if values:
+                table[workload][peer] = statistics.median(values), column == "peak_rss_mb" or quiet(left[0])
     return table
 
 
@@ -256,23 +239,37 @@ def machine():
         lines = {name.strip(): value.strip() for name, value in lines.items()}
     except (OSError, ValueError):
         return "unknown processor"
-    has = [flag for flag in ("avx2", "fma", "avx512f", "avx512vl", "amx_tile") if flag in lines["flags"].split()]
-    return f"{lines['model name']}, {os.cpu_count()} cores, {' '.join(has) or 'no AVX2'}"
+    flags = lines.get("flags", lines.get("Features", "")).split()  # Features on ARM, which may have no model name
+    has = [flag for flag in ("avx2", "fma", "avx512f", "avx512vl", "amx_tile", "asimd", "sve") if flag in flags]
+    return f"{lines.get('model name', platform.machine())}, {os.cpu_count()} cores, {' '.join(has) or 'no AVX2'}"
 
 
-def report(rows, threads, command):
-    """The text that stands in README.md."""
-    times = figures(rows, threads)
-    memory = {name: row for name, row in figures(rows, threads, "peak_rss_mb").items() if name.startswith("train.")}
-    dates = sorted({row["date"] for row in rows if int(row["threads"]) == threads})
-    level = os.environ.get("RETROGRAD_SIMD")
-    count = sum(1 for row in rows if int(row["threads"]) == threads and row["median_ms"])
-    loud = sum(1 for row in rows if int(row["threads"]) == threads and row["median_ms"] and not quiet(row))
-    when = dates[0] if len(set(dates)) == 1 else f"{dates[0]} to {dates[-1]}"
+def head(runs, given, script, rest):
+    """What was measured, when and how."""
+    dates = sorted({row["date"] for row in runs.rows})
+    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    simd = max(row["simd"] for row in runs.rows)  # that of this library, empty of the others
+    command = ["python3", script, "--threads", str(given.threads), "--rounds", str(runs.rounds), *rest]
+    there = [row for row in runs.rows if row["median_ms"]]
+    partial = "partial; " if runs.interrupted else ""
+    if runs.missing:
+        partial = f"partial, {runs.missing} of {runs.planned} runs are missing; "
     return (
-        f"{when}, {machine()}; {threads} thread{'s' * (threads > 1)}"
-        + (f", RETROGRAD_SIMD={level}" if level else "")
-        + f"; `{command}`; {loud} of {count} runs left out as disturbed. Milliseconds:\n\n{markdown(times, True)}\n"
+        f"{when}, {machine()}; {given.threads} thread{'s' * (given.threads > 1)}"
+        + (f", RETROGRAD_SIMD={simd}" if simd else "")
+        + f"; `{shlex.join(command)}`; {partial}"
+        + f"{sum(not quiet(row) for row in there)} of {len(there)} runs left out as disturbed."
+    )
+
+
+def report(runs, given):
+    """The text that stands in README.md."""
+    times = figures(runs.rows)
+    memory = {name: row for name, row in figures(runs.rows, "peak_rss_mb").items() if name.startswith("train.")}
+    rest = ["--peers", *given.peers] if given.peers != list(PEERS) else []
+    rest += ["--", *given.names] if given.names else []
+    return (
+        f"{head(runs, given, 'benches/compare.py', rest)} Milliseconds:\n\n{markdown(times, True)}\n"
         + (f"\nPeak resident memory of the process, MiB:\n\n{markdown(memory, False)}\n" if memory else "")
     )
 
@@ -286,7 +283,7 @@ def plot(rows, threads, file):
     matplotlib.use("Agg")
     from matplotlib import pyplot, ticker
 
-    table = {workload: ratios(row) for workload, row in figures(rows, threads).items()}
+    table = {workload: ratios(row) for workload, row in figures(rows).items()}
     table = {workload: row for workload, row in table.items() if row}
     if not table:
         return say("no picture: nothing to compare")
@@ -325,13 +322,22 @@ def plot(rows, threads, file):
 # --- command line --------------------------------------------------------------------------------------------------
 
 
+def at_least(least):
+    def number(text):
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return int(text)
+
+    return number
+
+
 def options(description, rounds):
     """The options that this script and growth.py share."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: all cores")
-    parser.add_argument("--rounds", type=int, default=rounds, help="default: %(default)s; 0: only the table")
+    parser.add_argument("--threads", type=at_least(1), default=os.cpu_count(), help="default: all cores")
+    parser.add_argument("--rounds", type=at_least(0), default=rounds, help="default: %(default)s; 0: only the table")
     parser.add_argument("--timeout", type=float, default=300, help="seconds that a run may take (%(default)s)")
-    parser.add_argument("--patience", type=float, default=5, help="seconds to wait for others before a run (%(default)s)")
+    parser.add_argument("--patience", type=float, default=5, help="seconds to wait for others first (%(default)s)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the results go")
     return parser
 
@@ -345,26 +351,33 @@ def main():
     given = parser.parse_args()
     out = given.out or HERE.parent / "target" / "compare"
     out.mkdir(parents=True, exist_ok=True)
-    listed = subprocess.run([retrograd(), "--list", *given.names], stdout=subprocess.PIPE, text=True)
+    bench = retrograd()
+    listed = subprocess.run([bench, "--list", *given.names], stdout=subprocess.PIPE, text=True)
     if listed.returncode:
-        sys.exit(listed.returncode)
-    workloads = listed.stdout.split()
-    peers = commands(given.peers, given.python, given.build) if given.rounds else {}
-    rows = collect(peers, workloads, given, out / "runs.csv")
-    rows = [row for row in rows if row["workload"] in workloads and row["peer"] in given.peers]
-    if not any(int(row["threads"]) == given.threads and row["median_ms"] for row in rows):
-        sys.exit("nothing was run")
-    rounds = 1 + max(int(row["round"]) for row in rows if int(row["threads"]) == given.threads)
-    command = ["benches/compare.py", "--threads", str(given.threads), "--rounds", str(rounds)]
-    if given.peers != list(PEERS):
-        command += ["--peers", *given.peers]
-    text = report(rows, given.threads, shlex.join(["python3", *command, *(["--", *given.names] if given.names else [])]))
+        return listed.returncode
+    runs = collect(given, listed.stdout.split(), bench, out / "runs.csv")
+    if not any(row["median_ms"] for row in runs.rows):
+        say("nothing was run")
+        return runs.exit_code() or int(not given.build)
+    text = report(runs, given)
     table = out / f"threads-{given.threads}.md"
     table.write_text(text)
     print(text)
     say(f"written: {out}/runs.csv, {table}")
-    plot(rows, given.threads, table.with_suffix(".png"))
+    plot(runs.rows, given.threads, table.with_suffix(".png"))
+    return runs.exit_code()
+
+
+def finish(main):
+    """Ends the program with what `main` returns; what the user or the system does to it is no error of the program."""
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        say("interrupted")
+        sys.exit(130)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    main()
+    finish(main)

@@ -5,12 +5,9 @@
     python3 benches/growth.py --threads 1 --rounds 5 vggish
 
 Runs are made, left out, kept and resumed as by compare.py: OUT/runs.csv has all of them, OUT/growth.md the table and
-OUT/growth.png the picture. The line a + b·batch is the one with the least squares of *relative* deviations, so that a small
-batch counts as much as a large one.
+OUT/growth.png the picture. The line a + b·batch is the one with the least squares of *relative* deviations, so that a
+small batch counts as much as a large one.
 """
-
-import shlex
-from pathlib import Path
 
 import compare
 
@@ -29,9 +26,9 @@ def line(points):
     return mean_y - slope * mean_x, slope
 
 
-def growth(rows, threads, column, network):
+def growth(rows, column, network):
     """[(batch, value)] and whether all of it was measured quietly."""
-    table = compare.figures(rows, threads, column)
+    table = compare.figures(rows, column)
     cells = [(batch, table.get(f"train.{network}.b{batch}", {}).get("retrograd")) for batch in BATCHES]
     cells = [(batch, cell) for batch, cell in cells if cell]
     return [(batch, value) for batch, (value, _) in cells], all(quiet for _, (_, quiet) in cells)
@@ -43,9 +40,8 @@ def markdown(network, times, memory, sure):
     (a, b), (c, d) = line(times), line(memory)
     for (batch, ms), (_, mib) in zip(times, memory):
         off_time, off_memory = (a + b * batch) / ms - 1, (c + d * batch) / mib - 1
-        lines.append(
-            f"| {batch} | {digits(ms)} | {digits(1e3 * ms / batch)} | {off_time:+.0%} | {digits(mib)} | {off_memory:+.0%} |"
-        )
+        cells = [batch, digits(ms), digits(1e3 * ms / batch), f"{off_time:+.0%}", digits(mib), f"{off_memory:+.0%}"]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     fit = f"{digits(a)} ms + {digits(1e3 * b)} µs and {digits(c)} MiB + {digits(1024 * d)} KiB for each image"
     note = "" if sure else " (some of it disturbed by other processes)"
     return f"train.{network}: {fit}{note}\n\n" + "\n".join(lines) + "\n"
@@ -80,36 +76,35 @@ def plot(curves, threads, file):
 
 def main():
     parser = compare.options(__doc__, rounds=3)
-    parser.add_argument("networks", nargs="*", default=["lenet", "smallcnn"], metavar="NETWORK", help=", ".join(NETWORKS))
+    default = ["lenet", "smallcnn"]
+    parser.add_argument("networks", nargs="*", default=default, metavar="NETWORK", help=", ".join(NETWORKS))
+    parser.set_defaults(peers=["retrograd"], build=False)
     given = parser.parse_args()
     if unknown := [network for network in given.networks if network not in NETWORKS]:
         parser.error(f"no network {', '.join(unknown)}; there are {', '.join(NETWORKS)}")
-    out = given.out or Path(compare.HERE).parent / "target" / "growth"
+    out = given.out or compare.HERE.parent / "target" / "growth"
     out.mkdir(parents=True, exist_ok=True)
     workloads = [f"train.{network}.b{batch}" for network in given.networks for batch in BATCHES]
-    peers = compare.commands(["retrograd"], None, False) if given.rounds else {}
-    rows = compare.collect(peers, workloads, given, out / "runs.csv")
+    runs = compare.collect(given, workloads, compare.retrograd(), out / "runs.csv")
     curves, tables = {}, []
     for network in given.networks:
-        times, quiet_times = growth(rows, given.threads, "median_ms", network)
-        memory, _ = growth(rows, given.threads, "peak_rss_mb", network)
+        times, quiet_times = growth(runs.rows, "median_ms", network)
+        memory, _ = growth(runs.rows, "peak_rss_mb", network)
         if len(times) < 2 or len(memory) != len(times):
             compare.say(f"{network}: not enough runs for a line")
             continue
         curves[network] = times, memory
         tables.append(markdown(network, times, memory, quiet_times))
     if not curves:
-        return
-    command = ["python3", "benches/growth.py", "--threads", str(given.threads), *given.networks]
-    plural = "s" * (given.threads > 1)
-    date = max(row["date"] for row in rows)
-    head = f"{date}, {compare.machine()}; {given.threads} thread{plural}; `{shlex.join(command)}`."
+        return runs.exit_code() or 1
+    head = compare.head(runs, given, "benches/growth.py", given.networks)
     text = f"{head} \"line\" is how far the line is off.\n\n" + "\n".join(tables)
     (out / "growth.md").write_text(text)
     print(text)
     compare.say(f"written: {out}/runs.csv, {out}/growth.md")
     plot(curves, given.threads, out / "growth.png")
+    return runs.exit_code()
 
 
 if __name__ == "__main__":
-    main()
+    compare.finish(main)
