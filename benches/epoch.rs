@@ -8,25 +8,43 @@
 //! Batches of 64, SGD with learning rate 0.01 and momentum 0.9. Prints `epoch,seconds,train_loss,test_accuracy_percent`;
 //! the seconds are those of training. `cargo bench` without a directory does nothing here.
 
-// Of the networks, this needs one.
+// Of the arguments, this needs the names; of the networks, one.
+#[allow(dead_code)]
+mod arguments;
 #[allow(dead_code)]
 mod networks;
 
+use std::path::{Path, is_separator};
+use std::process::ExitCode;
 use std::time::Instant;
 
+use arguments::Arguments;
 use networks::SMALLCNN;
 use retrograd::prelude::*;
 
-fn main() -> Result<()> {
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
-    let Some(directory) = arguments.next() else {
-        eprintln!("usage: cargo bench --bench epoch -- DIR [EPOCHS], DIR with Fashion-MNIST as IDX files");
+const HELP: &str = "usage: cargo bench --bench epoch -- DIR [EPOCHS]
+
+  DIR     has Fashion-MNIST as IDX files, train-images-idx3-ubyte and so on, with or without .gz
+  EPOCHS  how many, one if it is not given
+
+Prints epoch,seconds,train_loss,test_accuracy_percent. RAYON_NUM_THREADS is the number of threads.";
+
+fn main() -> ExitCode {
+    arguments::finish(run())
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let Arguments { names, .. } = Arguments::read(HELP)?;
+    // No error: `cargo bench -- train.lenet` hands the names of workloads to this program as well.
+    let Some(directory) =
+        names.first().filter(|name| name.contains(is_separator) || Path::new(name).is_dir())
+    else {
+        eprintln!("no epoch without a directory of images; --help says more");
         return Ok(());
     };
-    let epochs = arguments.next().map_or(Ok(1), |epochs| epochs.parse());
-    let Ok(epochs) = epochs else {
-        eprintln!("the number of epochs is no number");
-        std::process::exit(2);
+    let epochs = match names.get(1) {
+        Some(epochs) => epochs.parse().map_err(|_| format!("{epochs} is no number of epochs"))?,
+        None => 1,
     };
 
     let (train, test) = Images::from_idx_dir(directory)?;

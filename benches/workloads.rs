@@ -115,10 +115,8 @@ fn select(wanted: &[String]) -> Result<Vec<String>, String> {
             None => all.iter().filter(|name| name.contains(part)).collect(),
         };
         if matching.is_empty() {
-            return Err(format!(
-                "no workload is named {part}\n\n{HELP}\n\nThe workloads:\n{}",
-                all.join("\n")
-            ));
+            let all = all.join("\n");
+            return Err(format!("{HELP}\n\nThe workloads:\n{all}\n\nno workload is named {part}"));
         }
         let new: Vec<String> = matching.into_iter().filter(|name| !names.contains(name)).cloned().collect();
         names.extend(new);

@@ -26,7 +26,7 @@ impl Arguments {
                     println!("{help}");
                     std::process::exit(0);
                 }
-                _ if argument.starts_with('-') => return Err(format!("no option {argument}\n\n{help}")),
+                _ if argument.starts_with('-') => return Err(format!("{help}\n\nno option {argument}")),
                 _ => read.names.push(argument),
             }
         }
