@@ -7,7 +7,8 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -102,9 +103,12 @@ const METADATA: &str = "__metadata__";
 /// held before or all that is written now.
 ///
 /// The data go to a temporary file in the same directory, reach the disk, and only then take the name `path`;
-/// after an error the temporary file is removed. The tensors stand in the file in the order given, but those
-/// of 8-byte elements before those of 4, so that every element is aligned for readers that map the file into
-/// memory. The same tensors and metadata always give the same bytes.
+/// after an error the temporary file is removed. Symbolic links are followed: what is replaced is the file that
+/// they lead to. The new file has the permissions of the one that it replaces.
+///
+/// The tensors stand in the file in the order given, but those of 8-byte elements before those of 4, so that
+/// every element is aligned for readers that map the file into memory. The same tensors and metadata always
+/// give the same bytes.
 ///
 /// ```
 /// # use std::collections::BTreeMap;
@@ -123,8 +127,8 @@ const METADATA: &str = "__metadata__";
 /// ```
 ///
 /// # Errors
-/// If two tensors have the same name or one is named `__metadata__`, or if the file cannot be written. The
-/// message names the file.
+/// If two tensors have the same name or one is named `__metadata__`, if what is at `path` is no regular file (a
+/// directory, a device, a pipe), or if the file cannot be written. The message names the file.
 pub fn write_tensors(
     path: impl AsRef<Path>,
     tensors: impl IntoIterator<Item = (impl Into<String>, impl Into<AnyTensor>)>,
@@ -136,7 +140,7 @@ pub fn write_tensors(
         tensors.into_iter().map(|(name, tensor)| (name.into(), tensor.into())).collect();
     tensors.sort_by_key(|(_, tensor)| Reverse(tensor.dtype().bitsize()));
     let header = header(&tensors, metadata).map_err(failed)?;
-    write_whole(path, |file| {
+    let write = |file: &mut BufWriter<&File>| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(header.as_bytes())?;
         tensors.iter().try_for_each(|(_, tensor)| match tensor {
@@ -144,8 +148,8 @@ pub fn write_tensors(
             AnyTensor::F64(tensor) => write_elements(file, tensor, f64::to_le_bytes),
             AnyTensor::I64(tensor) => write_elements(file, tensor, i64::to_le_bytes),
         })
-    })
-    .map_err(|error| failed(error.to_string()))
+    };
+    Destination::of(path).map_err(failed)?.replace(write).map_err(|error| failed(error.to_string()))
 }
 
 /// The JSON header, padded so that the elements after it are aligned to 8 bytes.
@@ -183,25 +187,88 @@ fn write_elements<T: Element, const N: usize>(
     tensor.as_slice().iter().try_for_each(|&value| file.write_all(&bytes(value)))
 }
 
-/// Makes the file at `path` hold what `write` writes, or leaves it alone.
-fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
-    let directory = match path.parent() {
+/// Checks that [`write_tensors`] could write `path` now, and changes nothing: for a program that has long work to
+/// do before it writes.
+///
+/// # Errors
+/// If it could not: `path` is a directory, its directory is missing or cannot be written to. The message names the
+/// file.
+pub fn check_writable(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let outcome = Destination::of(path).and_then(|to| to.temporary().map_err(|error| error.to_string()));
+    match outcome {
+        Ok(_) => Ok(()),
+        Err(fact) => Err(Error::outside("check_writable", format!("{}: {fact}", path.display()))),
+    }
+}
+
+/// A regular file, or the place for one.
+struct Destination {
+    path: PathBuf,
+    /// Of the file that is there.
+    permissions: Option<Permissions>,
+}
+
+impl Destination {
+    /// What `path` leads to, over symbolic links. Only a regular file may be replaced: a device or a pipe is
+    /// written to by others and would be gone.
+    fn of(path: &Path) -> Result<Self, String> {
+        match fs::metadata(path) {
+            Ok(found) if found.is_file() => {
+                let path = fs::canonicalize(path).map_err(|error| error.to_string())?;
+                Ok(Self { path, permissions: Some(found.permissions()) })
+            }
+            Ok(found) if found.is_dir() => Err("is a directory, expected a file".into()),
+            Ok(_) => Err("is a device, a pipe or the like, expected a regular file".into()),
+            Err(error) if error.kind() == ErrorKind::NotFound => match fs::read_link(path) {
+                Ok(target) => Self::of(&directory(path).join(target)),
+                Err(_) if names_directory(path) => Err("names a directory, expected a file".into()),
+                Err(_) => Ok(Self { path: path.into(), permissions: None }),
+            },
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// A new file beside the destination, which nobody may read who must not read the old one.
+    fn temporary(&self) -> io::Result<(File, Temporary)> {
+        let (file, temporary) = Temporary::create(directory(&self.path))?;
+        if let Some(permissions) = &self.permissions {
+            file.set_permissions(permissions.clone())?;
+        }
+        Ok((file, temporary))
+    }
+
+    /// Makes the file hold what `write` writes, or leaves it alone.
+    fn replace(&self, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
+        let (file, mut temporary) = self.temporary()?;
+        let mut buffered = BufWriter::with_capacity(1 << 16, &file);
+        write(&mut buffered)?;
+        buffered.flush()?;
+        drop(buffered);
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&temporary.path, &self.path)?;
+        temporary.renamed = true;
+        // The new name is an entry in the directory, which has to reach the disk as well.
+        #[cfg(unix)]
+        File::open(directory(&self.path))?.sync_all()?;
+        Ok(())
+    }
+}
+
+/// The directory that a file is in.
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
-    let (file, mut temporary) = Temporary::create(directory)?;
-    let mut buffered = BufWriter::with_capacity(1 << 16, &file);
-    write(&mut buffered)?;
-    buffered.flush()?;
-    drop(buffered);
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&temporary.path, path)?;
-    temporary.renamed = true;
-    // The new name is an entry in the directory, which has to reach the disk as well.
-    #[cfg(unix)]
-    File::open(directory)?.sync_all()?;
-    Ok(())
+    }
+}
+
+/// Whether a path ends as no file's does: `x/`, `x/.`, `x/..`, or is empty, which is the current directory.
+fn names_directory(path: &Path) -> bool {
+    let whole = path.as_os_str().as_encoded_bytes();
+    let name = path.file_name().map(OsStr::as_encoded_bytes);
+    name.is_none_or(|name| !whole.ends_with(name))
 }
 
 /// A file that is removed again unless it is renamed.

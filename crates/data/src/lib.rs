@@ -40,7 +40,7 @@ use std::path::Path;
 
 pub use crate::dataset::Dataset;
 pub use crate::digits::digits;
-pub use crate::files::{AnyTensor, TensorFile, read_tensors, write_tensors};
+pub use crate::files::{AnyTensor, TensorFile, check_writable, read_tensors, write_tensors};
 pub use crate::idx::{Idx, read_idx};
 pub use crate::images::{FASHION_MNIST_CLASSES, Images};
 pub use crate::loader::{DataLoader, Epoch};

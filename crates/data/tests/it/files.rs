@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
-use retrograd_data::{AnyTensor, TensorFile, read_tensors, write_tensors};
+use retrograd_data::{AnyTensor, TensorFile, check_writable, read_tensors, write_tensors};
 use retrograd_tensor::Tensor;
 
 use crate::{Scratch, assert_says, damage};
@@ -110,11 +111,11 @@ fn a_failure_leaves_the_old_file_and_no_temporary_one() {
     let scratch = Scratch::new();
     let directory = scratch.path().join("taken");
     fs::create_dir(&directory).unwrap();
-    assert_says(write_tensors(&directory, tensors(), &none()).err(), &directory, "directory");
+    assert_refused_early(&directory, "is a directory, expected a file");
     assert_eq!(scratch.names(), ["taken"]);
 
     let nowhere = scratch.path().join("missing").join("model");
-    assert_says(write_tensors(&nowhere, tensors(), &none()).err(), &nowhere, "No such file");
+    assert_refused_early(&nowhere, "No such file");
 
     let path = scratch.file("model", b"old");
     let twice = [tensors(), tensors()].concat();
@@ -122,6 +123,93 @@ fn a_failure_leaves_the_old_file_and_no_temporary_one() {
     let reserved = [("__metadata__", tensors().remove(0).1)];
     assert_says(write_tensors(&path, reserved.clone(), &none()).err(), &path, "cannot be named");
     assert_eq!(fs::read(&path).unwrap(), b"old");
+}
+
+/// That nothing can be written to `path` for this reason is found out with and without writing.
+#[track_caller]
+fn assert_refused_early(path: &Path, fact: &str) {
+    assert_says(write_tensors(path, tensors(), &none()).err(), path, fact);
+    assert_says(check_writable(path).err(), path, fact);
+}
+
+#[test]
+fn a_path_that_can_only_be_a_directory_is_refused_as_one() {
+    let scratch = Scratch::new();
+    for path in [".", "..", "/"] {
+        assert_refused_early(Path::new(path), "is a directory, expected a file");
+    }
+    for path in ["new/", "new/.", "new/.."] {
+        assert_refused_early(&scratch.path().join(path), "names a directory, expected a file");
+    }
+    assert_refused_early(Path::new(""), "names a directory, expected a file");
+    assert!(scratch.names().is_empty());
+}
+
+#[test]
+fn checking_that_a_file_can_be_written_changes_nothing() {
+    let scratch = Scratch::new();
+    let path = scratch.file("model", b"old");
+    check_writable(&path).unwrap();
+    check_writable(scratch.path().join("new")).unwrap();
+    assert_eq!(scratch.names(), ["model"]);
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_stays() {
+        let scratch = Scratch::new();
+        let socket = scratch.path().join("socket");
+        let _listener = UnixListener::bind(&socket).unwrap();
+        // Through a link, so that even the old way could not replace the device itself.
+        let device = scratch.path().join("device");
+        symlink("/dev/null", &device).unwrap();
+        for path in [&socket, &device] {
+            assert_refused_early(path, "is a device, a pipe or the like, expected a regular file");
+        }
+        assert!(fs::symlink_metadata(&socket).unwrap().file_type().is_socket());
+        assert!(fs::symlink_metadata(&device).unwrap().is_symlink());
+        assert_eq!(scratch.names(), ["device", "socket"]);
+    }
+
+    #[test]
+    fn links_stay_and_what_they_lead_to_is_written() {
+        let scratch = Scratch::new();
+        let elsewhere = scratch.path().join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        fs::write(elsewhere.join("old"), b"old").unwrap();
+        for target in ["old", "new"] {
+            let [link, chain] = ["link", "chain"].map(|name| scratch.path().join(format!("{name}-{target}")));
+            // Relative to where the link is, not to where the program runs.
+            symlink(format!("elsewhere/{target}"), &link).unwrap();
+            symlink(&link, &chain).unwrap();
+            check_writable(&chain).unwrap();
+            write_tensors(&chain, tensors(), &none()).unwrap();
+            assert!([link, chain].iter().all(|path| fs::symlink_metadata(path).unwrap().is_symlink()));
+            assert_eq!(read_tensors(elsewhere.join(target)).unwrap().tensors.len(), 5);
+        }
+        assert_eq!(fs::read_dir(elsewhere).unwrap().count(), 2);
+        let circle = scratch.path().join("circle");
+        symlink("circle", &circle).unwrap();
+        assert_refused_early(&circle, "symbolic links");
+    }
+
+    #[test]
+    fn the_permissions_of_a_file_are_kept() {
+        let scratch = Scratch::new();
+        let path = scratch.file("model", b"old");
+        for mode in [0o600, 0o664, 0o444] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            write_tensors(&path, tensors(), &none()).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
+    }
 }
 
 #[test]
