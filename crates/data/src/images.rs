@@ -47,33 +47,29 @@ impl Images {
     /// If an extent is zero, if the numbers of bytes and labels do not agree, or if a label is no class.
     #[track_caller]
     pub fn new(shape: [usize; 3], bytes: Vec<u8>, labels: Vec<i64>, classes: usize) -> Result<Self> {
-        let error = |fact| Error::new("Images::new", fact);
         let image_len = shape.iter().try_fold(1usize, |n, &extent| n.checked_mul(extent));
         let expected = image_len.and_then(|len| len.checked_mul(labels.len()));
-        if shape.contains(&0) {
-            return Err(error(format!("images of shape {shape:?} have no elements")));
-        }
-        if expected != Some(bytes.len()) {
-            let (bytes, images) = (bytes.len(), labels.len());
-            return Err(error(format!(
-                "{images} labels, but {bytes} bytes are not {images} images of shape {shape:?}"
-            )));
-        }
         let is_class = |&label: &i64| usize::try_from(label).is_ok_and(|label| label < classes);
-        if let Some(i) = labels.iter().position(|label| !is_class(label)) {
-            let label = labels[i];
-            return Err(error(format!("image {i} has label {label}, expected 0 to {classes} (exclusive)")));
-        }
-        Self {
-            shape,
-            bytes: Arc::new(bytes),
-            labels: Arc::new(labels),
-            classes,
-            class_names: Arc::default(),
-            normalization: Normalization::scaled(255.0),
-            tables: Arc::default(),
-        }
-        .normalize(&Normalization::scaled(255.0))
+        let fact = if shape.contains(&0) {
+            format!("images of shape {shape:?} have no elements")
+        } else if expected != Some(bytes.len()) {
+            let (bytes, images) = (bytes.len(), labels.len());
+            format!("{images} labels, but {bytes} bytes are not {images} images of shape {shape:?}")
+        } else if let Some(i) = labels.iter().position(|label| !is_class(label)) {
+            format!("image {i} has label {}, expected 0 to {classes} (exclusive)", labels[i])
+        } else {
+            let images = Self {
+                shape,
+                bytes: Arc::new(bytes),
+                labels: Arc::new(labels),
+                classes,
+                class_names: Arc::default(),
+                normalization: Normalization::scaled(255.0),
+                tables: Arc::default(),
+            };
+            return images.normalize(&Normalization::scaled(255.0));
+        };
+        Err(Error::new("Images::new", fact))
     }
 
     /// The training and the test set in `dir`, in the files of MNIST: `train-images-idx3-ubyte`,
@@ -84,11 +80,15 @@ impl Images {
     /// highest label in either set demands.
     ///
     /// # Errors
-    /// If a file is missing or [cannot be read](crate::read_idx), if there are not as many images as labels,
-    /// or if the two sets hold images of different sizes. The message names the files.
+    /// If `dir` is no directory, if a file is missing or [cannot be read](crate::read_idx), if there are not as
+    /// many images as labels, or if the two sets hold images of different sizes. The message names the files.
     pub fn from_idx_dir(dir: impl AsRef<Path>) -> Result<(Images, Images)> {
-        let train = IdxPart::read(dir.as_ref(), "train")?;
-        let test = IdxPart::read(dir.as_ref(), "t10k")?;
+        let dir = dir.as_ref();
+        if !dir.is_dir() {
+            let fact = format!("{}: is no directory, expected one with IDX files in it", dir.display());
+            return Err(Error::outside("Images::from_idx_dir", fact));
+        }
+        let (train, test) = (IdxPart::read(dir, "train")?, IdxPart::read(dir, "t10k")?);
         if train.shape != test.shape {
             return Err(Error::outside(
                 "Images::from_idx_dir",

@@ -89,8 +89,11 @@ fn a_subset_follows_its_indices_with_repetitions() {
 
 #[test]
 fn images_and_labels_must_agree() {
-    let fact =
-        |bytes, labels, classes| Images::new([1, 1, 2], bytes, labels, classes).unwrap_err().to_string();
+    let fact = |bytes, labels, classes| {
+        let error = Images::new([1, 1, 2], bytes, labels, classes).unwrap_err();
+        assert_eq!(error.location().map(|at| at.file()), Some(file!()), "{error}");
+        error.to_string()
+    };
     assert!(fact(vec![0; 3], vec![0, 0], 1).contains("3 bytes are not 2 images"));
     assert!(fact(vec![0; 4], vec![0, 3], 3).contains("image 1 has label 3"));
     assert!(fact(vec![0; 4], vec![-1, 0], 3).contains("image 0 has label -1"));
@@ -116,6 +119,16 @@ fn an_idx_directory_gives_a_training_and_a_test_set_of_the_same_classes() {
     assert_eq!((train.shape(), train.labels(), train.classes()), ([1, 1, 2], &[0, 1][..], 4));
     assert_eq!((test.shape(), test.labels(), test.classes()), ([1, 1, 2], &[3][..], 4));
     assert_eq!((train.image(1).unwrap(), test.image(0).unwrap()), (&[3, 4][..], &[5, 6][..]));
+}
+
+#[test]
+fn what_is_no_directory_has_no_idx_files() {
+    let scratch = mnist();
+    for name in ["t10k-labels-idx1-ubyte", "missing"] {
+        let path = scratch.path().join(name);
+        let fact = "is no directory, expected one with IDX files in it";
+        assert_says(Images::from_idx_dir(&path).err(), &path, fact);
+    }
 }
 
 #[test]
