@@ -90,7 +90,8 @@ pub fn load<T: Float>(
 }
 
 /// Writes tensors under their names to a safetensors file, whole or not at all: what an optimizer or an average of
-/// weights tells of itself, so that a training can be resumed with the same bits.
+/// weights tells of itself, so that a training can be resumed with the same bits. Where something in it is drawn at
+/// random (dropout), each epoch needs a seed of its own: [`Tape::reseed`](retrograd_autograd::Tape::reseed).
 ///
 /// ```
 /// # use retrograd::prelude::*;

@@ -1,5 +1,6 @@
 //! Whole trainings, as a user runs them: they learn, they repeat bit by bit, and threads share a model.
 
+use std::ops::Range;
 use std::process::Command;
 use std::thread;
 
@@ -20,27 +21,34 @@ fn small_network(seed: u64) -> Result<Sequential> {
 
 /// The network after some epochs on the digits, and how many of the 360 test images it knows.
 fn train(seed: u64, epochs: u64) -> Result<(Sequential, usize)> {
-    let (train, test) = digits();
-    let statistics = train.statistics();
-    // Batches of this size are work for several threads.
-    let loader = DataLoader::new(train.normalize(&statistics)?, 128)?.shuffle(seed);
     let mut model = small_network(seed)?;
-    let tape = Tape::seeded(seed);
-    let mut optimizer = Adam::new(1e-2);
-    for epoch in 0..epochs {
-        for (images, labels) in loader.epoch(epoch) {
-            tape.clear();
-            let logits = model.forward(&tape.constant(images))?;
-            let gradients = logits.cross_entropy(&labels)?.backward()?;
-            optimizer.step(&mut model, &gradients)?;
-        }
-    }
+    train_on(&mut model, &mut Adam::new(1e-2), seed, 0..epochs)?;
+    let (train, test) = digits();
     let mut right = 0;
-    for (images, labels) in DataLoader::new(test.normalize(&statistics)?, 360)?.epoch(0) {
+    for (images, labels) in DataLoader::new(test.normalize(&train.statistics())?, 360)?.epoch(0) {
         let found = model.predict(&images)?.argmax(1)?;
         right += found.eq(&labels)?.as_slice().iter().filter(|&&right| right).count();
     }
     Ok((model, right))
+}
+
+/// These epochs of a training, each with a seed of its own.
+fn train_on(model: &mut Sequential, optimizer: &mut Adam, seed: u64, epochs: Range<u64>) -> Result<()> {
+    let (train, _) = digits();
+    let statistics = train.statistics();
+    // Batches of this size are work for several threads.
+    let loader = DataLoader::new(train.normalize(&statistics)?, 128)?.shuffle(seed);
+    let tape = Tape::new();
+    for epoch in epochs {
+        tape.reseed(seed + epoch);
+        for (images, labels) in loader.epoch(epoch) {
+            tape.clear();
+            let logits = model.forward(&tape.constant(images))?;
+            let gradients = logits.cross_entropy(&labels)?.backward()?;
+            optimizer.step(model, &gradients)?;
+        }
+    }
+    Ok(())
 }
 
 /// The bits of all weights.
@@ -60,6 +68,18 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
     let first = weights(1);
     assert_eq!(weights(1), first);
     assert_ne!(weights(2), first);
+}
+
+#[test]
+fn a_training_with_dropout_that_is_resumed_has_the_bits_of_one_that_was_never_interrupted() {
+    let (whole, _) = train(1, 3).unwrap();
+    let (mut first, mut optimizer) = (small_network(1).unwrap(), Adam::new(1e-2));
+    train_on(&mut first, &mut optimizer, 1, 0..1).unwrap();
+    let (mut second, mut resumed) = (small_network(2).unwrap(), Adam::new(1e-2));
+    second.load_state_dict(&first.state_dict()).unwrap();
+    resumed.load_state_dict(&second, &optimizer.state_dict(&first)).unwrap();
+    train_on(&mut second, &mut resumed, 1, 1..3).unwrap();
+    assert_eq!(bits(&second), bits(&whole));
 }
 
 /// Set for the processes in which the test below runs itself.

@@ -172,6 +172,25 @@ impl<T: Float> Tape<T> {
         })))
     }
 
+    /// Begins the random numbers anew, with those of a tape [`seeded`](Self::seeded) with `seed`; what is recorded
+    /// stays.
+    ///
+    /// The random numbers go on from pass to pass and are in no file. A training that is to have the same bits
+    /// when it is resumed gives each epoch a seed of its own:
+    ///
+    /// ```
+    /// # use retrograd_autograd::Tape;
+    /// # let (seed, resumed_at, epochs) = (42, 1, 3);
+    /// let tape: Tape = Tape::new();
+    /// for epoch in resumed_at..epochs {
+    ///     tape.reseed(seed + epoch);
+    ///     // the steps of the epoch, as in a run that began with epoch 0
+    /// }
+    /// ```
+    pub fn reseed(&self, seed: u64) {
+        self.nodes_mut().rng = StdRng::seed_from_u64(seed);
+    }
+
     /// The tape in evaluation mode: it records, but dropout and its like act as in evaluation.
     pub fn eval(self) -> Self {
         self.nodes_mut().training = false;
@@ -212,8 +231,8 @@ impl<T: Float> Tape<T> {
         Var::attached(parameter.value().clone(), self.clone(), key)
     }
 
-    /// Forgets everything recorded, keeping the memory for the next pass; the random numbers go on. Variables
-    /// from before are refused from now on.
+    /// Forgets everything recorded, keeping the memory for the next pass; the random numbers go on, unless they
+    /// are [seeded anew](Self::reseed). Variables from before are refused from now on.
     pub fn clear(&self) {
         // An operation may use the tape as it is dropped, so none is dropped while the nodes are borrowed.
         let mut retired = std::mem::take(&mut self.nodes_mut().retired);

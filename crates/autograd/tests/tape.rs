@@ -386,6 +386,18 @@ mod modes {
         assert_eq!(draw(&one), draw(&two));
         assert_ne!(draw(&one), first);
     }
+
+    #[test]
+    fn a_tape_that_is_seeded_anew_draws_what_a_new_one_does_and_keeps_what_it_recorded() {
+        let draw = |tape: &Tape| -> u64 { tape.random(|rng| rng.random()) };
+        let tape = Tape::seeded(7);
+        let y = tape.leaf(Tensor::scalar(3.0f32)).square();
+        draw(&tape);
+        tape.reseed(8);
+        assert_eq!(draw(&tape), draw(&Tape::seeded(8)));
+        assert_eq!(tape.len(), 2);
+        assert!(y.backward().is_ok());
+    }
 }
 
 mod results {
