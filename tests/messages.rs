@@ -192,7 +192,12 @@ mod tape {
         let text = "backward: the variable is not recorded: feed the model with `tape.constant(x)`, or make `x` a `tape.leaf`";
         let bare = Net::forward(&net(), &zeros([2, 3, 4, 4])).unwrap().sum(..).unwrap();
         says(bare.backward(), text);
-        says(tape.constant(Tensor::scalar(1.0f32)).exp().backward(), text);
+        let mut frozen = net();
+        frozen.freeze();
+        let zeros = tape.constant(Tensor::zeros([2, 3, 4, 4]).unwrap());
+        let loss = frozen.forward(&zeros).unwrap().sum(..).unwrap();
+        let text = "backward: neither the variable nor anything that it was computed from is recorded: are all parameters frozen, or was it detached? Unfreeze a parameter, or make `x` a `tape.leaf`";
+        says(loss.backward(), text);
     }
 
     #[test]

@@ -174,8 +174,15 @@ fn on_the_same<T: Float>(tape: &Tape<T>, x: &Var<T>) -> Result<(Key, usize)> {
 #[track_caller]
 fn recorded<'a, T: Float>(op: &'static str, var: &'a Var<T>) -> Result<(&'a Tape<T>, Key)> {
     let (Some(tape), Some(key)) = (var.tape(), var.key()) else {
-        let fact =
-            "the variable is not recorded: feed the model with `tape.constant(x)`, or make `x` a `tape.leaf`";
+        let fact = match var.tape() {
+            None => {
+                "the variable is not recorded: feed the model with `tape.constant(x)`, or make `x` a `tape.leaf`"
+            }
+            Some(_) => {
+                "neither the variable nor anything that it was computed from is recorded: are all parameters \
+                 frozen, or was it detached? Unfreeze a parameter, or make `x` a `tape.leaf`"
+            }
+        };
         return Err(Error::new(op, fact));
     };
     if var.is_stale() {

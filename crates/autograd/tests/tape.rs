@@ -21,6 +21,9 @@ const STALE: &str = "an operand was recorded before its tape was cleared; comput
 const FOREIGN: &str = "two operands are on two different tapes; a computation lives on one";
 const NOT_RECORDED: &str =
     "the variable is not recorded: feed the model with `tape.constant(x)`, or make `x` a `tape.leaf`";
+const NOTHING_RECORDED: &str = "neither the variable nor anything that it was computed from is recorded: are all \
+                                parameters frozen, or was it detached? Unfreeze a parameter, or make `x` a \
+                                `tape.leaf`";
 
 mod recording {
     use super::*;
@@ -131,7 +134,13 @@ mod replay {
         let x = tape.leaf(Tensor::from([1.0f32, 2.0]));
         refuses(x.backward(), "backward: expected a scalar, found shape [2]");
         refuses(x.backward_with(Tensor::scalar(1.0)), "backward: the cotangent has shape [], not [2]");
-        refuses(tape.constant(Tensor::scalar(1.0f32)).backward(), &format!("backward: {NOT_RECORDED}"));
+        let text = format!("backward: {NOTHING_RECORDED}");
+        refuses(tape.constant(Tensor::scalar(1.0f32)).backward(), &text);
+        let mut weight = Parameter::new(Tensor::scalar(2.0f32));
+        weight.freeze();
+        let y = tape.constant(Tensor::scalar(1.0f32)) * tape.parameter(&weight);
+        refuses(y.backward(), &text);
+        refuses(tape.leaf(Tensor::scalar(1.0f32)).exp().detach().backward(), &text);
         refuses(Var::from(Tensor::scalar(1.0f32)).backward(), &format!("backward: {NOT_RECORDED}"));
     }
 
