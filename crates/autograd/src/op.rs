@@ -54,7 +54,7 @@ pub trait Op<T: Float, const N: usize>: Sized + 'static {
 
     /// The cotangents of the inputs that `wants` names, given the cotangent `g` of the output `y`: gᵢ =
     /// (∂y/∂xᵢ)ᵀ·g. Of inputs and output that [`reads`](Self::reads) does not name, only the shape may be
-    /// looked at.
+    /// looked at: their elements are gone, and reading them panics.
     ///
     /// A wanted cotangent must have its input's shape; one that is nothing is an error, so that no gradient is
     /// lost in silence.
@@ -89,7 +89,10 @@ pub trait Op<T: Float, const N: usize>: Sized + 'static {
     }
 
     /// Which values [`vjp`](Self::vjp) reads to give the cotangents that `wants` names; the tape keeps no
-    /// others.
+    /// others. All of them, unless said otherwise.
+    ///
+    /// To name too many costs memory. To name too few makes the pullback panic where it reads a value that the tape
+    /// did not keep; [`gradcheck`](crate::gradcheck) finds that out.
     fn reads(&self, wants: [bool; N]) -> Reads<N> {
         let _ = wants;
         Reads { inputs: [true; N], output: true }
