@@ -272,8 +272,12 @@ impl<R: Rule, T: Float> Descent<R, T> {
     }
 
     /// What is kept for the parameters of `model`, named as `conv1.weight.exp_avg`; `conv1.weight.step` is
-    /// how many steps it has made. Settings are not included. Beside the model's own state this is what a
-    /// training needs to go on with the same bits.
+    /// how many steps it has made. Settings are not included.
+    ///
+    /// Beside the model's own state this is what a training needs to go on with the same bits, if nothing in it
+    /// is drawn at random. Dropout and its like draw from the tape, whose random numbers are not saved: give each
+    /// epoch a seed of its own, [`tape.reseed(seed + epoch)`](retrograd_autograd::Tape::reseed), or new
+    /// [`Shards::seeded(n, seed + epoch)`](retrograd_autograd::Shards::seeded), and resume where an epoch begins.
     pub fn state_dict(&self, model: &impl Module<T>) -> Vec<(String, Tensor<T>)> {
         let mut saved = Vec::new();
         for (path, parameter) in model.parameters() {
