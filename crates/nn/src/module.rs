@@ -1,5 +1,6 @@
 //! Modules: what holds parameters, and how they are found by path.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::Location;
 
@@ -53,7 +54,7 @@ pub trait Module<T: Float = f32> {
     /// Replaces every parameter and buffer by the tensor of that path in `state`.
     ///
     /// # Errors
-    /// If a path is missing or unknown, or a shape differs; the model is unchanged then.
+    /// If a path is missing, unknown or there twice, or a shape differs; the model is unchanged then.
     #[track_caller]
     fn load_state_dict(&mut self, state: &[(String, Tensor<T>)]) -> Result<()> {
         check_state(&self.state_dict(), state)?;
@@ -164,7 +165,19 @@ fn check_state<T: Float>(own: &[(String, Tensor<T>)], found: &[(String, Tensor<T
     for (name, tensor) in found.iter().filter(|(name, _)| shape_in(own, name).is_none()) {
         wrong.push(format!("the model has no `{name}` {}", tensor.shape()));
     }
+    wrong.extend(repetitions(found));
     if wrong.is_empty() { Ok(()) } else { Err(Error::new("load_state_dict", wrong.join("; "))) }
+}
+
+/// What is wrong with a state in which a name occurs twice: which of the tensors is meant?
+pub(crate) fn repetitions<T: Float>(state: &[(String, Tensor<T>)]) -> impl Iterator<Item = String> {
+    let (mut seen, mut repeated) = (BTreeSet::new(), BTreeSet::new());
+    for (name, _) in state {
+        if !seen.insert(name) {
+            repeated.insert(name);
+        }
+    }
+    repeated.into_iter().map(|name| format!("`{name}` occurs more than once"))
 }
 
 /// A parameter or a buffer.

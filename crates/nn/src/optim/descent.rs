@@ -9,6 +9,7 @@ use retrograd_tensor::{Error, Float, Result, Tensor};
 
 use super::{Optimizer, Setting, check, walk};
 use crate::Module;
+use crate::module::repetitions;
 use crate::pattern::matches;
 
 /// The formula of an optimizer, with its settings.
@@ -294,12 +295,13 @@ impl<R: Rule, T: Float> Descent<R, T> {
     /// optimizer with the same settings. A parameter that has made no step in `saved` begins anew.
     ///
     /// # Errors
-    /// If a tensor is missing, unknown or of another shape, a count of steps is none, or a group is empty; the
-    /// optimizer is unchanged then.
+    /// If a tensor is missing, unknown, there twice or of another shape, a count of steps is none, or a group is
+    /// empty; the optimizer is unchanged then.
     #[track_caller]
     pub fn load_state_dict(&mut self, model: &impl Module<T>, saved: &[(String, Tensor<T>)]) -> Result<()> {
         let parameters = model.parameters();
         self.check_groups(&parameters)?;
+        let repeated = repetitions(saved);
         let mut saved: HashMap<&str, &Tensor<T>> = saved.iter().map(|(name, x)| (&**name, x)).collect();
         let mut wrong = Vec::new();
         let mut loaded = Vec::new();
@@ -330,6 +332,7 @@ impl<R: Rule, T: Float> Descent<R, T> {
         let mut unknown: Vec<_> = saved.into_keys().collect();
         unknown.sort_unstable();
         wrong.extend(unknown.iter().map(|name| format!("there is no `{name}`")));
+        wrong.extend(repeated);
         if !wrong.is_empty() {
             return Err(Error::new(R::NAME, wrong.join("; ")));
         }

@@ -148,6 +148,12 @@ fn all_that_is_wrong_with_a_state_is_listed_and_the_model_is_unchanged() {
     let table = [
         (vec![weight.clone()], "`bias` [2] is missing"),
         (vec![weight.clone(), bias.clone(), zeros("slope", &[4])], "the model has no `slope` [4]"),
+        (vec![weight.clone(), bias.clone(), weight.clone()], "`weight` occurs more than once"),
+        (
+            vec![bias.clone(), zeros("a", &[1]), bias.clone(), zeros("a", &[2])],
+            "`weight` [2, 3] is missing; the model has no `a` [1]; the model has no `a` [2]; \
+             `a` occurs more than once; `bias` occurs more than once",
+        ),
         (vec![zeros("weight", &[3, 2]), bias], "`weight` has shape [3, 2], not [2, 3]"),
         (
             vec![zeros("fc.bias", &[2]), zeros("weight", &[6]), zeros("fc.weight", &[])],

@@ -455,6 +455,8 @@ fn a_state_that_does_not_fit_is_refused_with_all_that_is_wrong() {
     let text = "adam: `weight.step` is no count of steps; `weight.exp_avg` has shape [2, 1], not [1, 2]; \
                 `weight.exp_avg_sq` [1, 2] is missing; there is no `weight.variance`";
     refuses(adam.load_state_dict(&model, &bad), text);
+    let twice = [&good[..], &good[1..2]].concat();
+    refuses(adam.load_state_dict(&model, &twice), "adam: `weight.exp_avg` occurs more than once");
     assert_eq!(adam.state_dict(&model), good, "unchanged");
     adam.load_state_dict(&model, &[]).unwrap();
     assert!(adam.state_dict(&model).is_empty(), "begun anew");
