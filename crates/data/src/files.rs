@@ -223,6 +223,9 @@ impl Destination {
             Err(error) if error.kind() == ErrorKind::NotFound => match fs::read_link(path) {
                 Ok(target) => Self::of(&directory(path).join(target)),
                 Err(_) if names_directory(path) => Err("names a directory, expected a file".into()),
+                Err(_) if !directory(path).is_dir() => {
+                    Err(format!("there is no directory {}", directory(path).display()))
+                }
                 Err(_) => Ok(Self { path: path.into(), permissions: None }),
             },
             Err(error) => Err(error.to_string()),
