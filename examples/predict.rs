@@ -86,7 +86,7 @@ impl About {
     fn read(path: &std::path::Path) -> Result<Self> {
         let header = read_tensors(path)?.metadata;
         Self::parse(&header).ok_or_else(|| {
-            let fact = format!("{} was not written by the example `train`: its header lacks the image shape, the classes or the normalisation", path.display());
+            let fact = format!("{} was not written by the example `train`: in its header the image shape, the classes or the normalisation are missing or invalid", path.display());
             Error::outside("predict", fact)
         })
     }

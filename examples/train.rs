@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use lenet::LeNet;
+use retrograd::data::check_writable;
 use retrograd::prelude::*;
 use retrograd::{Progress, save_with, tensor};
 
@@ -32,7 +33,8 @@ struct Options {
     /// Learning rate of the first epoch; it falls to zero along half a cosine
     #[arg(long, default_value_t = 2e-3, allow_negative_numbers = true)]
     lr: f64,
-    /// Seed of the weights and of the order of the images; the same seed gives the same model, bit by bit
+    /// Seed of the weights, of the order of the images and of the dropout; the same seed gives the same model, bit
+    /// by bit, with the same vector instructions (RETROGRAD_SIMD), at any number of threads
     #[arg(long, default_value_t = 42)]
     seed: u64,
     /// Threads [default: as many as the machine has]
@@ -49,17 +51,16 @@ fn main() -> Result<()> {
         tensor::set_num_threads(threads)?;
     }
     // Found out now rather than after the first epoch.
-    let directory = options.output.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(missing) = directory.filter(|directory| !directory.is_dir()) {
-        return Err(Error::outside(
-            "train",
-            format!("--output: there is no directory {}", missing.display()),
-        ));
-    }
+    check_writable(&options.output).map_err(|error| failed(format!("--output: {}", error.fact())))?;
     let (train, test) = match &options.data {
         Some(directory) => Images::from_idx_dir(directory)?,
         None => digits(),
     };
+    for (images, what) in [(&train, "train"), (&test, "test")] {
+        if images.is_empty() {
+            return Err(failed(format!("--data: there are no images to {what} with")));
+        }
+    }
     let epochs = options.epochs.unwrap_or(if options.data.is_some() { 5 } else { 30 });
     let statistics = train.statistics();
     let (shape, classes) = (train.shape(), train.classes());
@@ -78,12 +79,15 @@ fn main() -> Result<()> {
         ("std".to_owned(), join(statistics.std())),
     ]);
 
-    let tape = Tape::seeded(options.seed);
+    let tape = Tape::new();
     let mut optimizer = Adam::new(options.lr);
     for epoch in 0..epochs {
         // Half a cosine from the full rate down to zero: large steps first, small ones to settle.
         let done = epoch as f64 / epochs as f64;
         optimizer.set_learning_rate(options.lr * (1.0 + (std::f64::consts::PI * done).cos()) / 2.0);
+
+        // What dropout draws, like the order of the images, depends on the epoch alone, not on those before.
+        tape.reseed(options.seed.wrapping_add(epoch));
 
         let begin = Instant::now();
         let progress = Progress::new(format!("epoch {}/{epochs}", epoch + 1), train.len());
@@ -102,7 +106,7 @@ fn main() -> Result<()> {
                     epoch + 1,
                     options.lr
                 );
-                return Err(Error::outside("train", fact));
+                return Err(failed(fact));
             }
             total += loss * batch as f64;
             images_seen += batch;
@@ -132,6 +136,10 @@ fn accuracy(model: &LeNet, loader: &DataLoader) -> Result<f64> {
         count += labels.numel();
     }
     Ok(right as f64 / count as f64)
+}
+
+fn failed(fact: String) -> Error {
+    Error::outside("train", fact)
 }
 
 fn join(numbers: &[f32]) -> String {

@@ -28,6 +28,9 @@ pub(crate) struct Options {
 /// Where the pictures go: the program's argument. The folder is made if it does not exist.
 pub(crate) fn folder() -> Result<PathBuf> {
     let folder = Options::parse().folder;
+    if folder.is_file() {
+        return Err(failed(format!("{}: is a file, expected a folder", folder.display())));
+    }
     match std::fs::create_dir_all(&folder) {
         Ok(()) => Ok(folder),
         Err(error) => Err(failed(format!("{}: {error}", folder.display()))),
