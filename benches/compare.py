@@ -158,7 +158,7 @@ def collect(given, workloads, bench, file):
                 say("interrupted; call again with the same --out to go on")
                 interrupted = True
                 break
-            except (subprocess.SubprocessError, ValueError) as error:
+            except (subprocess.SubprocessError, KeyError, TypeError, ValueError) as error:
                 failed.append((peer, workload))
                 say(f"{where}: {error}")
                 continue

@@ -47,7 +47,7 @@ def main():
     options = parser.parse_args()
     try:
         (images, labels), (test_images, test_labels) = read(options.folder, "train"), read(options.folder, "t10k")
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, IndexError, ValueError) as error:
         sys.exit(str(error))
     scaled = images.double() / 255
     mean, deviation = scaled.mean().item(), scaled.std(correction=0).item() or 1.0

@@ -274,6 +274,11 @@ pub(crate) fn common_tape<'a, T: Float>(op: &'static str, x: &[&'a Var<T>]) -> R
     Ok(common)
 }
 
+/// Whether a pullback of these may be computed from values alone.
+pub(crate) fn nothing_recorded<T: Float, const N: usize>(vars: [&Var<T>; N]) -> bool {
+    vars.iter().all(|var| var.tape().is_none())
+}
+
 #[track_caller]
 pub(crate) fn stale(op: &'static str) -> Error {
     Error::new(op, "an operand was recorded before its tape was cleared; compute it again")

@@ -104,7 +104,7 @@ const METADATA: &str = "__metadata__";
 ///
 /// The data go to a temporary file in the same directory, reach the disk, and only then take the name `path`;
 /// after an error the temporary file is removed. Symbolic links are followed: what is replaced is the file that
-/// they lead to. The new file has the permissions of the one that it replaces.
+/// they lead to. The new file has the permissions of the one that it replaces, but this process's user and group.
 ///
 /// The tensors stand in the file in the order given, but those of 8-byte elements before those of 4, so that
 /// every element is aligned for readers that map the file into memory. The same tensors and metadata always
@@ -187,12 +187,11 @@ fn write_elements<T: Element, const N: usize>(
     tensor.as_slice().iter().try_for_each(|&value| file.write_all(&bytes(value)))
 }
 
-/// Checks that [`write_tensors`] could write `path` now, and changes nothing: for a program that has long work to
-/// do before it writes.
+/// Checks that [`write_tensors`] could write `path` now, by making and removing a temporary file beside it: for a
+/// program that has long work to do before it writes.
 ///
 /// # Errors
-/// If it could not: `path` is a directory, its directory is missing or cannot be written to. The message names the
-/// file.
+/// As [`write_tensors`], as far as can be known before.
 pub fn check_writable(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let outcome = Destination::of(path).and_then(|to| to.temporary().map_err(|error| error.to_string()));
@@ -220,22 +219,26 @@ impl Destination {
             }
             Ok(found) if found.is_dir() => Err("is a directory, expected a file".into()),
             Ok(_) => Err("is a device, a pipe or the like, expected a regular file".into()),
-            Err(error) if error.kind() == ErrorKind::NotFound => match fs::read_link(path) {
-                Ok(target) => Self::of(&directory(path).join(target)),
-                Err(_) if names_directory(path) => Err("names a directory, expected a file".into()),
-                Err(_) if !directory(path).is_dir() => {
-                    Err(format!("there is no directory {}", directory(path).display()))
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                match fs::read_link(path) {
+                    Ok(target) => Self::of(&directory(path).join(target)),
+                    Err(_) if names_directory(path) => Err("names a directory, expected a file".into()),
+                    Err(_) if !directory(path).is_dir() => {
+                        Err(format!("there is no directory {}", directory(path).display()))
+                    }
+                    Err(_) => Ok(Self { path: path.into(), permissions: None }),
                 }
-                Err(_) => Ok(Self { path: path.into(), permissions: None }),
-            },
+            }
             Err(error) => Err(error.to_string()),
         }
     }
 
-    /// A new file beside the destination, which nobody may read who must not read the old one.
+    /// A new file beside the destination, with the permissions of the old one, before anything is in it.
     fn temporary(&self) -> io::Result<(File, Temporary)> {
-        let (file, temporary) = Temporary::create(directory(&self.path))?;
-        if let Some(permissions) = &self.permissions {
+        let (file, temporary) = Temporary::create(directory(&self.path), self.permissions.is_some())?;
+        if let Some(permissions) = &self.permissions
+            && file.metadata()?.permissions() != *permissions
+        {
             file.set_permissions(permissions.clone())?;
         }
         Ok((file, temporary))
@@ -281,13 +284,22 @@ struct Temporary {
 }
 
 impl Temporary {
-    fn create(directory: &Path) -> io::Result<(File, Self)> {
+    /// With the permissions of any new file, or, if others are to follow, at first for nobody else.
+    fn create(directory: &Path, private: bool) -> io::Result<(File, Self)> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        if private {
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        }
+        #[cfg(not(unix))]
+        let _ = private;
         static COUNT: AtomicU64 = AtomicU64::new(0);
         loop {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let path = directory.join(format!(".retrograd-{}-{count}.tmp", process::id()));
             // Never a file that exists: it could be a link to another, or a crashed process's.
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
+            match options.open(&path) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 opened => return Ok((opened?, Self { path, renamed: false })),
             }

@@ -2,6 +2,7 @@
 
 use retrograd_tensor::{Error, Float, Result, Tensor};
 
+use crate::module::repetitions;
 use crate::optim::{Setting, check};
 use crate::{Item, ItemMut, Module, Path};
 
@@ -125,9 +126,12 @@ impl<T: Float> Ema<T> {
     /// Goes on from what [`state_dict`](Self::state_dict) gave, for this model.
     ///
     /// # Errors
-    /// If a path is missing or unknown, a shape differs, or the count is none; the averages are unchanged then.
+    /// If a path is missing, unknown or there twice, a shape differs, or the count is none; the averages are unchanged then.
     #[track_caller]
     pub fn load_state_dict(&mut self, model: &impl Module<T>, saved: &[(String, Tensor<T>)]) -> Result<()> {
+        if let Some(repeated) = repetitions(saved).next() {
+            return Err(Error::new("ema", repeated));
+        }
         let find =
             |name: &str| saved.iter().find(|(other, _)| other == name).map(|(_, tensor)| tensor.clone());
         let count = find(COUNT).and_then(|count| count.item().ok()).map(T::to_f64);

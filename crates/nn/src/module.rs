@@ -169,7 +169,7 @@ fn check_state<T: Float>(own: &[(String, Tensor<T>)], found: &[(String, Tensor<T
     if wrong.is_empty() { Ok(()) } else { Err(Error::new("load_state_dict", wrong.join("; "))) }
 }
 
-/// What is wrong with a state in which a name occurs twice: which of the tensors is meant?
+/// What is wrong with a state in which names occur more than once: it would not be clear which tensor is meant.
 pub(crate) fn repetitions<T: Float>(state: &[(String, Tensor<T>)]) -> impl Iterator<Item = String> {
     let (mut seen, mut repeated) = (BTreeSet::new(), BTreeSet::new());
     for (name, _) in state {

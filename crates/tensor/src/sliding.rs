@@ -1,8 +1,6 @@
 //! Convolution, pooling and resampling of tensors: the shapes checked, the kernels called.
 
-use smallvec::SmallVec;
-
-use crate::conv::{Finish, Geometry, Slot, solve, solve_weight_and_bias};
+use crate::conv::{Finish, Geometry, Slot, solve};
 use crate::pool::{Divisor, Pooling, Unpooling, add_at, avg_pool, avg_pool_adjoint, max_pool, pick, put};
 use crate::resample::{Resampling, resample};
 use crate::{Element, Error, Float, Result, Shape, Tensor};
@@ -44,24 +42,23 @@ impl Geometry {
     }
 
     /// Solves for the weight, given the tensors in [`Slot::operands`], and adds up the output y by channel: the gradients of
-    /// a weight and of a bias. Where the kernel allows, y is read once for both.
+    /// a weight and of a bias, if there is a kernel that finds both, reading y once.
     ///
     /// # Errors
     /// As [`solve`](Self::solve).
     #[track_caller]
-    pub fn solve_weight_and_bias<T: Float>(&self, [y, x]: [&Tensor<T>; 2]) -> Result<[Tensor<T>; 2]> {
+    pub fn solve_weight_and_bias<T: Float>(&self, [y, x]: [&Tensor<T>; 2]) -> Result<Option<[Tensor<T>; 2]>> {
         for (operand, slot) in [y, x].into_iter().zip(Slot::Weight.operands()) {
             expect_shape("conv", operand, &self.shape(slot))?;
         }
         let mut weight = Tensor::unspecified("conv", self.shape(Slot::Weight))?;
         let mut bias = Tensor::unspecified("conv", [self.shape(Slot::Output)[1]].into())?;
-        let operands = [y.as_slice(), x.as_slice()];
-        if !solve_weight_and_bias(self, operands, weight.make_mut(), bias.make_mut()) {
-            solve(self, Slot::Weight, operands, &Finish::plus(None), weight.make_mut());
-            let others: SmallVec<[isize; 5]> = (0..y.rank() as isize).filter(|&axis| axis != 1).collect();
-            bias = y.sum(&others[..])?;
+        if [y, x, &weight].iter().any(|tensor| tensor.numel() == 0) {
+            return Ok(None);
         }
-        Ok([weight, bias])
+        let operands = [y.as_slice(), x.as_slice()];
+        let found = T::solve_weight_and_bias(self, operands, weight.make_mut(), bias.make_mut());
+        Ok(found.then_some([weight, bias]))
     }
 }
 

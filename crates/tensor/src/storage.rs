@@ -146,6 +146,7 @@ unsafe impl<T: Element> Sync for Block<T> {}
 
 impl<T: Element> Block<T> {
     fn unspecified(len: usize) -> Self {
+        // Half of what can be addressed: the header and the rounding to a class are no more.
         let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| bytes < isize::MAX as usize / 2);
         let bytes = bytes.expect("a tensor's bytes fit the address space");
         let header = pool::take(bytes);
@@ -323,15 +324,12 @@ mod pool {
         if live > PEAK.load(Ordering::Relaxed) {
             PEAK.fetch_max(live, Ordering::Relaxed);
         }
-        if let Some(block) = list(class).pop() {
-            return block;
-        }
-        // A block of up to twice the size, before the system is asked for one more.
-        let larger = if size < LARGE { class..class } else { class + 1..CLASSES.min(class + STEPS) };
-        for (class, more) in larger.map(|class| (class, self::size(class) - size)) {
+        for (class, more) in fitting(class).map(|class| (class, self::size(class) - size)) {
             if let Some(block) = list(class).pop() {
-                LIVE.fetch_add(more, Ordering::Relaxed);
-                PEAK.fetch_max(live + more, Ordering::Relaxed);
+                if more > 0 {
+                    LIVE.fetch_add(more, Ordering::Relaxed);
+                    PEAK.fetch_max(live + more, Ordering::Relaxed);
+                }
                 return block;
             }
         }
@@ -345,20 +343,32 @@ mod pool {
         block
     }
 
+    /// The classes whose blocks will do: of a large block those of up to twice the size, before the system is asked for
+    /// one more.
+    fn fitting(class: usize) -> std::ops::Range<usize> {
+        class..if size(class) < LARGE { class + 1 } else { CLASSES.min(class + STEPS) }
+    }
+
     /// Whether there is a block for `bytes` bytes of elements.
     pub(super) fn grants(bytes: usize) -> bool {
         let (class, size) = class(bytes);
-        if !list(class).0.is_empty() {
-            return true;
+        let asked = || {
+            // Not zeroed, which would touch all of it. A compiler that sees that nothing is written leaves out both
+            // calls, and takes the first as granted.
+            // SAFETY: the layout is not empty.
+            let memory = black_box(unsafe { alloc(layout(size)) });
+            if !memory.is_null() {
+                // SAFETY: allocated above with this layout.
+                unsafe { dealloc(memory, layout(size)) };
+            }
+            !memory.is_null()
+        };
+        let kept = fitting(class).any(|class| !list(class).0.is_empty());
+        kept || asked() || {
+            // What is kept for re-use may be what is missing.
+            trim(0);
+            asked()
         }
-        // A compiler that sees that nothing is written leaves out both calls, and takes the first as granted.
-        // SAFETY: the layout is not empty.
-        let memory = black_box(unsafe { alloc(layout(size)) });
-        if !memory.is_null() {
-            // SAFETY: allocated above with this layout.
-            unsafe { dealloc(memory, layout(size)) };
-        }
-        !memory.is_null()
     }
 
     pub(super) fn give_back(block: NonNull<Header>) {

@@ -1,12 +1,13 @@
 //! A bilinear operation plus a bias, in one operation: y = a∘b + c, c repeated along the axes that it lacks.
 //!
 //! Adding the bias where the value is computed costs next to nothing, where an operation of its own is a pass over
-//! the memory and a place on the tape. The pullback is the bilinear operation's, and a sum for the bias.
+//! the memory and a place on the tape. The pullback is the bilinear operation's, and a sum for the bias, found with it
+//! where a kernel finds both.
 
 use retrograd_tensor::{Float, Result, Shape, Tensor};
 
 use crate::Var;
-use crate::op::{Op, Reads};
+use crate::op::{Op, Reads, nothing_recorded};
 
 /// A bilinear operation that can add a bias to its value.
 pub(super) trait Plus<T: Float>: Op<T, 2> {
@@ -45,8 +46,7 @@ impl<T: Float, O: Plus<T>> Op<T, 3> for Biased<O> {
         g: &Var<T>,
         [wants_a, wants_b, wants_bias]: [bool; 3],
     ) -> Result<[Option<Var<T>>; 3]> {
-        let nothing_recorded = [a, g].iter().all(|var| var.tape().is_none());
-        let both = if wants_b && wants_bias && nothing_recorded {
+        let both = if wants_b && wants_bias && nothing_recorded([a, g]) {
             self.0.pull_both(a.value(), g.value())?
         } else {
             None

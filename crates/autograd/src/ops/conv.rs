@@ -73,10 +73,12 @@ impl<T: Float> Plus<T> for Solve {
         column
     }
 
-    /// Of a transposed convolution the bias is added to the input, and what it adds up is another slot.
+    /// Of a transposed convolution the bias is added to the input, whose channels the weight's kernel does not add up.
     fn pull_both(&self, a: &Tensor<T>, g: &Tensor<T>) -> Result<Option<[Tensor<T>; 2]>> {
-        let of_output = self.slot == Slot::Output;
-        of_output.then(|| self.geometry.solve_weight_and_bias([g, a])).transpose()
+        match self.slot {
+            Slot::Output => self.geometry.solve_weight_and_bias([g, a]),
+            Slot::Input | Slot::Weight => Ok(None),
+        }
     }
 }
 

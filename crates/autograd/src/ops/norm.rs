@@ -11,7 +11,7 @@ use retrograd_tensor::{
 };
 
 use crate::Var;
-use crate::op::{Op, Reads};
+use crate::op::{Op, Reads, nothing_recorded};
 
 /// w·x̂ + b of x, w and b.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl<T: Float> Op<T, 3> for Normalise {
         [wants_x, wants_weight, wants_bias]: [bool; 3],
     ) -> Result<[Option<Var<T>>; 3]> {
         let Self { groups, source, ref moments, eps } = *self;
-        if [x, weight, g].iter().all(|var| var.tape().is_none()) {
+        if nothing_recorded([x, weight, g]) {
             let values = [x.value(), weight.value(), g.value()];
             let (gx, [gw, gb]) = groups.pull(values, moments, eps, source, wants_x);
             let [gw, gb] =

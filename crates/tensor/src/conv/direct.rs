@@ -122,7 +122,7 @@ impl Direct {
         let taps: SmallVec<[usize; 32]> = each(geo.axes.map(|axis| axis.kernel))
             .map(|at| layout.at(std::array::from_fn(|i| at[i] * geo.axes[i].dilation)))
             .collect();
-        assert!(taps.iter().all(|tap| tap + places <= layout.len()), "a tap leaves the layout of {geo:?}");
+        assert!(taps.iter().all(|&tap| tap <= layout.len() - places), "a tap leaves the layout of {geo:?}");
         let lines = each([depth.input, height.input, 1])
             .map(|[d, h, _]| layout.at([depth.before + d, height.before + h, width.before]));
         let result_lines = each([depth.output, height.output, 1]).map(|[d, h, _]| (d * high + h) * wide);

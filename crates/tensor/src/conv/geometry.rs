@@ -170,6 +170,8 @@ impl Geometry {
         let mut axes = self.axes;
         for axis in &mut axes {
             let reach = reach(axis.kernel, axis.dilation)? - 1;
+            // The extent of the reversed convolution's padded input, which nobody has counted yet.
+            axis.input.checked_add(reach)?;
             if axis.stride != 1 || axis.before > reach || axis.after > reach {
                 return None;
             }

@@ -75,18 +75,6 @@ pub(crate) fn solve<T: Float>(
     finish.all(result, plane(geo, slot));
 }
 
-/// Solves for the weight, and overwrites `bias` with Σ y of each channel, if there is a kernel that finds both; answers
-/// whether there was.
-pub(crate) fn solve_weight_and_bias<T: Float>(
-    geo: &Geometry,
-    operands: [&[T]; 2],
-    weight: &mut [T],
-    bias: &mut [T],
-) -> bool {
-    let some = operands.iter().all(|operand| !operand.is_empty()) && !weight.is_empty();
-    some && T::solve_weight_and_bias(geo, operands, weight, bias)
-}
-
 /// Elements of a plane of what is solved for, the input or the output.
 fn plane(geo: &Geometry, slot: Slot) -> usize {
     if slot == Slot::Input { geo.in_plane() } else { geo.out_plane() }
@@ -108,7 +96,8 @@ pub trait Fast: Element {
         false
     }
 
-    /// See [`solve_weight_and_bias`].
+    /// Solves for the weight, and overwrites `bias` with Σ y of each channel, if there is a kernel that finds both; answers
+    /// whether there was. There are elements of all operands and of the weight.
     fn solve_weight_and_bias(
         geo: &Geometry,
         operands: [&[Self]; 2],

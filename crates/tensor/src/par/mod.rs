@@ -83,13 +83,14 @@ fn with_team<R>(team: Arc<Team>, f: impl FnOnce() -> R) -> R {
             OWN.set(self.0.take());
         }
     }
-    let _restore = Restore(OWN.replace(Some(team)));
+    // A thread that is about to end has none of its own any more, and gets no help.
+    let _restore = OWN.try_with(|own| Restore(own.replace(Some(team))));
     f()
 }
 
 /// Calls `f` with this thread's team.
 fn team<R>(f: impl FnOnce(&Team) -> R) -> R {
-    // A thread that is about to end, and drops what it has of its own, gets no help any more.
+    // As above.
     let own = OWN.try_with(|own| own.borrow().clone()).unwrap_or_else(|_| Some(Arc::new(Team::new(1))));
     match own {
         Some(team) => f(&team),
@@ -266,7 +267,9 @@ mod tests {
                 let x = Tensor::<f32>::ones([8, 3, 100, 100]).unwrap();
                 let w = Tensor::ones([4, 3, 3, 3]).unwrap();
                 let geo = Geometry::convolution("test", x.shape(), w.shape(), 1, Sliding::<2>::default());
-                assert_eq!(geo.unwrap().solve(Slot::Output, [&x, &w]).unwrap().as_slice()[0], 27.0);
+                let solve = || geo.unwrap().solve(Slot::Output, [&x, &w]).unwrap();
+                assert_eq!(with_threads(2, solve).unwrap().as_slice()[0], 27.0);
+                assert_eq!(x.sum([0, 1, 2, 3]).unwrap().item().unwrap(), 240_000.0);
             }
         }
         thread_local!(static LAST: Last = const { Last });

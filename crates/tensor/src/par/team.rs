@@ -116,17 +116,12 @@ impl Team {
         if shared.asleep.load(Ordering::SeqCst) > 0 {
             self.members.iter().map(JoinHandle::thread).for_each(Thread::unpark);
         }
-        let outcome = catch_unwind(AssertUnwindSafe(|| shared.work_off(0, tasks, work)));
+        shared.work_on(0, tasks, work);
         shared.state.fetch_and(!State::OPEN, Ordering::Relaxed);
         wait_until(|| shared.state.load(Ordering::Acquire) & State::MEMBERS == 0);
-        // Taken in any case, lest the next job find it.
-        let theirs = shared.take_panic();
+        let panic = shared.take_panic();
         self.busy.store(false, Ordering::Release);
-        if let Err(panic) = outcome {
-            std::mem::forget(theirs);
-            resume_unwind(panic);
-        }
-        if let Some(panic) = theirs {
+        if let Some(panic) = panic {
             resume_unwind(panic);
         }
     }
@@ -196,9 +191,7 @@ impl Shared {
             let Job { tasks, work } = (*self.job.get()).expect("an open job");
             (tasks, &*work)
         };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work_off(thread, tasks, work))) {
-            self.keep_panic(panic);
-        }
+        self.work_on(thread, tasks, work);
     }
 
     fn sleep(&self, seen: u64) {
@@ -211,8 +204,12 @@ impl Shared {
         self.asleep.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Keeps a panic, if it is the first. What others carry is leaked: to drop it may panic, and end this member.
-    fn keep_panic(&self, panic: Box<dyn Any + Send>) {
+    /// [`work_off`](Self::work_off), the first panic of all threads being kept. What others carry is leaked: to drop it may
+    /// panic again, and end this thread before it has left the job.
+    fn work_on(&self, thread: usize, tasks: usize, work: &(dyn Fn(usize) + Sync)) {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work_off(thread, tasks, work))) else {
+            return;
+        };
         let mut kept = self.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match *kept {
             None => *kept = Some(panic),

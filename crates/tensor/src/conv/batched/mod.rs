@@ -7,7 +7,7 @@
 //!
 //! - output and input: a position of a channel is Σ w·x over the channels and taps that it sees, for some channels
 //!   and positions at a time
-//! - weight: a tap is Σ y·x over the positions of all images; the lanes are added up in the end
+//! - weight: a tap is Σ y·x over the positions of all images, and the bias's gradient Σ y; the lanes are added up in the end
 //!
 //! Lines of three or five taps side by side may be transformed, as `minimal.rs` says, where that pays.
 
@@ -337,26 +337,27 @@ impl Batched {
 
     /// w from y and x, and Σ y of each channel: sums over parts of the batch, added in order.
     pub(super) fn weight(&self, y: &[f32], x: &[f32], w: &mut [f32], bias: Option<&mut [f32]>) {
-        let plan = Correlation::new(self, bias.is_some());
+        let sums_of = Correlation::new(self, bias.is_some());
         let each = self.vectors().div_ceil(PARTS);
         let parts = self.vectors().div_ceil(each);
-        let multiplied = self.geo.out_channels * plan.row() * plan.y_frame.len() * self.lanes / PER_OPERATION;
+        let multiplied =
+            self.geo.out_channels * sums_of.row() * sums_of.y_frame.len() * self.lanes / PER_OPERATION;
         let [shares, _] = self.shares(parts, multiplied, 1);
-        let mut totals = Storage::unspecified(parts * plan.len());
+        let mut totals = Storage::unspecified(parts * sums_of.len());
         let shared = Shared::new(totals.make_mut());
         par::tasks(parts * shares, each * multiplied / shares, |task| {
             let part = task / shares;
             let vectors = part * each..self.vectors().min((part + 1) * each);
             let channels = share(self.geo.out_channels, task % shares, shares);
-            plan.add_up([y, x], vectors, channels, |first, sums| {
+            sums_of.add_up([y, x], vectors, channels, |first, sums| {
                 // SAFETY: the sums of some channels, which no other task has.
-                let totals = unsafe { shared.part(part * plan.len() + first, sums.len() / self.lanes) };
+                let totals = unsafe { shared.part(part * sums_of.len() + first, sums.len() / self.lanes) };
                 partial::add_lanes(self.level, sums, 1, totals);
             });
         });
-        let mut sums = Storage::unspecified(plan.len());
+        let mut sums = Storage::unspecified(sums_of.len());
         partial::add_parts(&totals, sums.make_mut());
-        let (of_weight, of_bias) = sums.split_at(plan.of_bias());
+        let (of_weight, of_bias) = sums.split_at(sums_of.of_weight());
         match self.minimal {
             Some(minimal) => simd::vectorised(self.level, Gradient { minimal, from: of_weight, to: w }),
             None => w.copy_from_slice(of_weight),

@@ -18,7 +18,7 @@ const SIDE_BY_SIDE: usize = 4;
 
 /// What the sums of a weight, and those of a bias, have in common.
 ///
-/// They follow each other: those of each kind of products, for each channel of results, and then a sum for each channel.
+/// The sums follow each other: those of each kind of products, for each channel of results, and then a sum for each channel.
 pub(super) struct Correlation<'a> {
     of: &'a Batched,
     /// Whether there is a bias.
@@ -58,14 +58,14 @@ impl<'a> Correlation<'a> {
         self.of.geo.group_in() * self.taps.len()
     }
 
-    /// Where those of the bias begin.
-    pub(super) fn of_bias(&self) -> usize {
+    /// Sums of the weight, which those of the bias follow.
+    pub(super) fn of_weight(&self) -> usize {
         self.products * self.of.geo.out_channels * self.row()
     }
 
     /// All sums.
     pub(super) fn len(&self) -> usize {
-        self.of_bias() + if self.biased { self.of.geo.out_channels } else { 0 }
+        self.of_weight() + if self.biased { self.of.geo.out_channels } else { 0 }
     }
 
     /// Adds up y·x, and y, over some vectors of images for some channels of results, and hands on the sums of a few channels
@@ -96,15 +96,15 @@ impl<'a> Correlation<'a> {
                     let sums = &mut sums.make_mut()[before * of_channel..][..few.len() * of_channel];
                     let (products, bias) = sums.split_at_mut(few.len() * self.products * row * of.lanes);
                     for (product, sums) in products.chunks_exact_mut(few.len() * row * of.lanes).enumerate() {
-                        Sums { plan: self, x, y, at: product * self.wide, begins, sums }.find(few.len());
+                        Sums { all: self, x, y, at: product * self.wide, begins, sums }.find(few.len());
                         if ends {
                             hand_on((product * of.geo.out_channels + few.start) * row, sums);
                         }
                     }
                     if self.biased {
-                        simd::vectorised(of.level, Totals { plan: self, y, begins, sums: &mut *bias });
+                        simd::vectorised(of.level, Biases { all: self, y, begins, sums: &mut *bias });
                         if ends {
-                            hand_on(self.of_bias() + few.start, bias);
+                            hand_on(self.of_weight() + few.start, bias);
                         }
                     }
                 }
@@ -114,8 +114,8 @@ impl<'a> Correlation<'a> {
 }
 
 /// Σ y over the positions of the images of a vector, for each of some channels of results.
-struct Totals<'a> {
-    plan: &'a Correlation<'a>,
+struct Biases<'a> {
+    all: &'a Correlation<'a>,
     /// These channels, in frames.
     y: &'a [f32],
     /// Whether these are the first images.
@@ -124,12 +124,12 @@ struct Totals<'a> {
     sums: &'a mut [f32],
 }
 
-impl Vectorised for Totals<'_> {
+impl Vectorised for Biases<'_> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { plan: &Correlation { of, y_frame, wide, ones, .. }, y, begins, sums } = self;
+        let Self { all: &Correlation { of, y_frame, wide, ones, .. }, y, begins, sums } = self;
         assert!(of.lanes == V::LANES);
         let (plane, line) = (y_frame.len() * V::LANES, y_frame.extents[2] * V::LANES);
         for (y, sum) in y.chunks_exact(plane).zip(sums.chunks_exact_mut(V::LANES)) {
@@ -159,7 +159,7 @@ impl Vectorised for Totals<'_> {
 
 /// Σ y·x over the positions of the images of a vector, for some channels of results.
 struct Sums<'a> {
-    plan: &'a Correlation<'a>,
+    all: &'a Correlation<'a>,
     /// Frames of the channels of the group.
     x: &'a [f32],
     /// These channels of the results' gradient, in frames as well.
@@ -187,7 +187,7 @@ impl Sums<'_> {
     }
 
     fn find_tiles<const R: usize>(self) {
-        let (level, together) = (self.plan.of.level, self.plan.of.together);
+        let (level, together) = (self.all.of.level, self.all.of.together);
         match together {
             2 => simd::vectorised(level, Correlate::<R, 2>(self)),
             3 => simd::vectorised(level, Correlate::<R, 3>(self)),
@@ -205,13 +205,13 @@ impl<const R: usize, const S: usize> Vectorised for Correlate<'_, R, S> {
 
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Sums { plan, x, y, at, begins, sums } = self.0;
-        let Correlation { of, y_frame, wide, ref taps, .. } = *plan;
+        let Sums { all, x, y, at, begins, sums } = self.0;
+        let Correlation { of, y_frame, wide, ref taps, .. } = *all;
         let (len, steps) = (of.read.len(), of.read.steps());
         let axes = of.geo.axes;
         let steps: [usize; 3] = std::array::from_fn(|i| steps[i] * axes[i].stride * V::LANES);
         let [deep, high, y_line] = y_frame.extents;
-        let (plane, row) = (y_frame.len() * V::LANES, plan.row());
+        let (plane, row) = (y_frame.len() * V::LANES, all.row());
         assert!(x.len() >= of.geo.group_in() * len * V::LANES && y.len() >= R * plane);
         assert!(at + wide <= y_line && sums.len() == R * row * V::LANES && of.lanes == V::LANES);
         // Neighbouring lines see much the same of x. How many decides the order of the sums, if there are planes, and so

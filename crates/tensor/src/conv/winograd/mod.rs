@@ -6,7 +6,7 @@
 //!
 //! - output: y = Aᵀ·(Σ GwGᵀ ⊙ BᵀxB)·A over the channels
 //! - input: the same with the taps reversed and the channels' roles exchanged
-//! - weight: w = Gᵀ·(Σ AyAᵀ ⊙ BᵀxB)·G over the tiles
+//! - weight: w = Gᵀ·(Σ AyAᵀ ⊙ BᵀxB)·G over the tiles, and the bias's gradient, Σ y
 //!
 //! The sums are one matrix product for each of the 36 elements. Inside, channels are the innermost axis, so that
 //! a vector is one element of as many channels, whatever the extents of the image.

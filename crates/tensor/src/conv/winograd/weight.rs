@@ -20,7 +20,8 @@ const PARTS: usize = 8;
 const ONES: usize = WINDOW + 1;
 
 impl Winograd {
-    /// w from y and x, and Σ y of each channel: sums over parts of the tiles, added in order.
+    /// w from y and x, and Σ y of each channel: sums over parts of the tiles, added in order. The latter cost so little that
+    /// they are always there.
     pub(in crate::conv) fn weight(&self, y: &[f32], x: &[f32], w: &mut [f32], bias: Option<&mut [f32]>) {
         let blocks = self.blocks();
         let parts = (self.batch * self.tiles[0] * self.tiles[1] / TILES_OF_PART).clamp(1, PARTS.min(blocks));
